@@ -1,0 +1,40 @@
+"""`optimizer`: one class a kind, chosen by `name`."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from vernier.config.base import Section
+from vernier.config.types import Number
+
+NonNegative = Annotated[Number, Field(ge=0)]
+Momentum = Annotated[Number, Field(ge=0, lt=1)]
+
+
+class SGDConfig(Section):
+    """Stochastic gradient descent (torch.optim.SGD)."""
+
+    name: Literal["sgd"] = "sgd"
+    lr: NonNegative = 0.05
+    """Highest learning rate; the schedule is a factor of it."""
+    momentum: Momentum = 0.9
+    nesterov: bool = True
+    weight_decay: NonNegative = 1e-4
+    decay_norm_and_bias: bool = False
+    """Apply weight decay to biases and normalisation weights too."""
+
+
+class AdamWConfig(Section):
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019; torch.optim.AdamW)."""
+
+    name: Literal["adamw"] = "adamw"
+    lr: NonNegative = 1e-3
+    """Highest learning rate; the schedule is a factor of it."""
+    betas: tuple[Momentum, Momentum] = (0.9, 0.999)
+    eps: Annotated[Number, Field(gt=0)] = 1e-8
+    weight_decay: NonNegative = 0.01
+    decay_norm_and_bias: bool = False
+    """Apply weight decay to biases and normalisation weights too."""
+
+
+OptimizerConfig = Annotated[SGDConfig | AdamWConfig, Field(discriminator="name")]

@@ -1,0 +1,31 @@
+"""The whole config."""
+
+from pydantic import Field
+
+from vernier.config.augment import AugmentConfig
+from vernier.config.base import Section
+from vernier.config.callbacks import CallbacksConfig
+from vernier.config.data import DataConfig
+from vernier.config.evaluate import EvaluateConfig
+from vernier.config.model import ModelConfig
+from vernier.config.optimizer import OptimizerConfig, SGDConfig
+from vernier.config.run import RunConfig
+from vernier.config.schedule import CosineConfig, ScheduleConfig
+from vernier.config.train import TrainConfig
+from vernier.config.types import Seed
+
+
+class Config(Section):
+    """One training, from the images to the report."""
+
+    seed: Seed = 0
+    """Order, augmentation, initial weights and dropout are functions of it; 0 is a seed like any other."""
+    data: DataConfig = DataConfig()
+    augment: AugmentConfig = AugmentConfig()
+    model: ModelConfig = ModelConfig()
+    optimizer: OptimizerConfig = Field(default_factory=SGDConfig)
+    schedule: ScheduleConfig = Field(default_factory=CosineConfig)
+    train: TrainConfig = TrainConfig()
+    callbacks: CallbacksConfig = CallbacksConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+    run: RunConfig = RunConfig()

@@ -1,0 +1,55 @@
+"""Which samples make which batch: a pure function of (seed, epoch, step)."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from vernier.augment.randomness import permutation
+
+
+@dataclass(frozen=True)
+class BatchOrder:
+    """The batches of every epoch over `count` samples.
+
+    Every sample is in exactly one batch an epoch. When a single sample would be left over for the last batch,
+    the batch before it takes it along, because BatchNorm has no variance over one image.
+
+    Attributes:
+        limit: At most this many batches an epoch (for `train.fast_dev_run`); 0 is no limit.
+    """
+
+    count: int
+    batch_size: int
+    seed: int
+    limit: int = 0
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Number of batches of one epoch."""
+        full, rest = divmod(self.count, self.batch_size)
+        steps = full + (rest > 1 or (rest == 1 and full == 0))
+        return min(steps, self.limit) if self.limit else steps
+
+    def batch(self, epoch: int, number: int) -> np.ndarray:
+        """Samples of one batch, int64 (n,), as places from 0 to count - 1.
+
+        Args:
+            epoch: From 0.
+            number: Batch within the epoch, from 0.
+        """
+        start = number * self.batch_size
+        stop = start + self.batch_size
+        if self.count - stop == 1:
+            stop = self.count
+        return _epoch_order(self.seed, epoch, self.count)[start:stop]
+
+
+@lru_cache(maxsize=2)
+def _epoch_order(seed: int, epoch: int, count: int) -> np.ndarray:
+    return permutation(seed, epoch, count)
+
+
+def rank_share(batch: np.ndarray, rank: int, world_size: int) -> np.ndarray:
+    """One process's part of a global batch; parts differ by at most one sample and may be empty."""
+    return np.array_split(batch, world_size)[rank]

@@ -1,0 +1,105 @@
+"""Shared fixtures: real images, and global state that is the same after every test as before it."""
+
+import os
+import random
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def global_state_restored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Environment, working directory, generators, thread counts and signal handlers outlive no test."""
+    environment, directory = dict(os.environ), Path.cwd()
+    os.environ["VERNIER_CACHE"] = str(tmp_path_factory.getbasetemp() / "vernier-cache")
+    python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    torch_state = _torch_state()
+    yield
+    _restore_torch(torch_state)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    random.setstate(python_state)
+    np.random.set_state(numpy_state)  # noqa: NPY002
+    os.chdir(directory)
+    os.environ.clear()
+    os.environ.update(environment)
+
+
+def _torch_state() -> tuple | None:
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return None
+    return (
+        torch.get_rng_state(),
+        torch.get_num_threads(),
+        torch.are_deterministic_algorithms_enabled(),
+        torch.get_default_dtype(),
+    )
+
+
+def _restore_torch(state: tuple | None) -> None:
+    if state is None:
+        return
+    import torch
+
+    rng, threads, deterministic, dtype = state
+    torch.set_rng_state(rng)
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(deterministic)
+    torch.set_default_dtype(dtype)
+
+
+@pytest.fixture(scope="session")
+def photos() -> dict[str, np.ndarray]:
+    """Two real photographs, uint8 (427, 640, 3), that scikit-learn brings along."""
+    from sklearn.datasets import load_sample_image
+
+    return {name: np.array(load_sample_image(f"{name}.jpg")) for name in ("china", "flower")}
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The directory of the larger real data sets, or a skip that says how to have them."""
+    directory = os.environ.get("VERNIER_DATA")
+    if not directory or not Path(directory).is_dir():
+        pytest.skip("set VERNIER_DATA to the directory that holds flowers.tar, cifar10.tar, mnist/ and weights/")
+    return Path(directory)
+
+
+@pytest.fixture(scope="session")
+def unpacked(shared_data: Path, tmp_path_factory: pytest.TempPathFactory):
+    """A function that unpacks one of the archives of `shared_data` once and returns its directory."""
+    import tarfile
+
+    done: dict[str, Path] = {}
+
+    def unpack(name: str) -> Path:
+        if name not in done:
+            target = tmp_path_factory.mktemp("unpacked")
+            with tarfile.open(shared_data / f"{name}.tar") as archive:
+                archive.extractall(target, filter="data")
+            done[name] = target / name
+        return done[name]
+
+    return unpack
+
+
+@pytest.fixture
+def class_folders(tmp_path: Path, photos: dict[str, np.ndarray]) -> Path:
+    """Class folders `china/` and `flower/` of 12 small JPEG crops of real photographs each."""
+    from PIL import Image
+
+    root = tmp_path / "photos"
+    for name, photo in photos.items():
+        folder = root / name
+        folder.mkdir(parents=True)
+        for number in range(12):
+            top, left = 20 * (number // 4), 40 * (number % 4)
+            crop = photo[top : top + 160 + 4 * number, left : left + 200]
+            Image.fromarray(crop).save(folder / f"{name}_{number:02d}.jpg", quality=90)
+    return root
