@@ -2,6 +2,7 @@
 
 import ast
 import operator
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,25 +12,32 @@ _BINARY: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
 }
-_LONGEST = 200
+PATTERN = r"[-+*/(). 0-9eE]{1,200}"
+"""What arithmetic is written with; a necessary condition, not a sufficient one."""
 
 
 def evaluate_number(value: Any) -> Any:
     """Turn text of numbers, + - * / and brackets into a number; anything but text passes through.
 
     Raises:
-        ValueError: the text is something else, or divides by zero.
+        ValueError: the text is something else or divides by zero, or the value is a bool, which is no number.
     """
+    if isinstance(value, bool):
+        raise ValueError("expected a number, not true or false")
     if not isinstance(value, str):
         return value
-    if len(value) > _LONGEST:
-        raise ValueError("expected a number or arithmetic on numbers such as 1/127.5")
     try:
-        return _compute(ast.parse(value.strip(), mode="eval").body)
+        return _evaluate(value)
     except ZeroDivisionError:
         raise ValueError("divides by zero") from None
     except (SyntaxError, TypeError, RecursionError, OverflowError):
         raise ValueError("expected a number or arithmetic on numbers such as 1/127.5") from None
+
+
+def _evaluate(text: str) -> float:
+    if re.fullmatch(PATTERN, text) is None:
+        raise TypeError
+    return _compute(ast.parse(text.strip(), mode="eval").body)
 
 
 def _compute(node: ast.expr) -> float:

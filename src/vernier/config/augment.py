@@ -2,21 +2,41 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from vernier.config.base import Section
-from vernier.config.types import Auto, Number, Probability, Size
+from vernier.config.base import FieldConflict, Section
+from vernier.config.types import Auto, Number, Probability, Size, Words, in_order
 
 Interpolation = Literal["bilinear", "bicubic", "nearest"]
 Positive = Annotated[Number, Field(gt=0)]
 NonNegative = Annotated[Number, Field(ge=0)]
-Range = tuple[Number, Number]
+Range = Annotated[tuple[Number, Number], AfterValidator(in_order), Words("a range, smaller number first")]
+PositiveRange = Annotated[
+    tuple[Positive, Positive],
+    AfterValidator(in_order),
+    Words("a range of numbers above 0, smaller number first"),
+]
+FactorRange = Annotated[
+    tuple[NonNegative, NonNegative],
+    AfterValidator(in_order),
+    Words("a range of numbers from 0 on, smaller number first"),
+]
+AreaRange = Annotated[
+    tuple[Annotated[Number, Field(gt=0, le=1)], Annotated[Number, Field(gt=0, le=1)]],
+    AfterValidator(in_order),
+    Words("a range of shares above 0 and up to 1, smaller number first"),
+]
+HueRange = Annotated[
+    tuple[Annotated[Number, Field(ge=-0.5, le=0.5)], Annotated[Number, Field(ge=-0.5, le=0.5)]],
+    AfterValidator(in_order),
+    Words("a range of turns from -0.5 to 0.5, smaller number first"),
+]
 
 
 class Operation(Section):
-    """One step of an augmentation list. `p` (alias `change_rate`) is the probability that a sample gets it."""
+    """One step of an augmentation list. A sample gets it with probability `p` (alias `change_rate`)."""
 
-    p: Probability = Field(1.0, validation_alias="p")
+    p: Probability = 1.0
 
 
 class Resize(Operation):
@@ -52,9 +72,9 @@ class RandomResizedCrop(Operation):
 
     name: Literal["RandomResizedCrop", "RandomCropThenResize"] = "RandomResizedCrop"
     size: Size | Auto = "auto"
-    scale: Range = (0.08, 1.0)
+    scale: AreaRange = (0.08, 1.0)
     """Smallest and largest share of the image's area."""
-    ratio: Range = (0.75, 1.3333333333333333)
+    ratio: PositiveRange = (0.75, 1.3333333333333333)
     """Smallest and largest width / height of the window."""
 
 
@@ -91,7 +111,7 @@ class RandomRotate90(Operation):
     """Rotate by a random choice of the `turns` (quarter turns, counter-clockwise)."""
 
     name: Literal["RandomRotate90"] = "RandomRotate90"
-    turns: tuple[Literal[0, 1, 2, 3], ...] = (0, 1, 2, 3)
+    turns: Annotated[tuple[Literal[0, 1, 2, 3], ...], Field(min_length=1)] = (0, 1, 2, 3)
 
 
 class Translate(Operation):
@@ -106,7 +126,7 @@ class Zoom(Operation):
     """Zoom about the middle by a factor from `scale`; above 1 enlarges. The image keeps its size."""
 
     name: Literal["Zoom"] = "Zoom"
-    scale: tuple[Positive, Positive] = (0.9, 1.1)
+    scale: PositiveRange = (0.9, 1.1)
 
 
 class Shear(Operation):
@@ -118,7 +138,7 @@ class Shear(Operation):
 
 
 class RandomPerspective(Operation):
-    """Move each corner inwards by up to `distortion` of half the side (the four-point warp of torchvision)."""
+    """Move each corner inwards by up to `distortion` of half the side (torchvision's four-point warp)."""
 
     name: Literal["RandomPerspective"] = "RandomPerspective"
     distortion: Probability = 0.5
@@ -128,16 +148,16 @@ class RandomPerspective(Operation):
 class ColorJitter(Operation):
     """Change brightness, contrast, saturation and hue, in this order.
 
-    A number b draws the factor from [max(0, 1 - b), 1 + b] (hue: the shift from [-b, b] turns); a range is the
-    range itself. Contrast pivots on the image's mean grey, saturation blends with the grey image
+    A number b draws the factor from [max(0, 1 - b), 1 + b] (hue: the shift from [-b, b] turns); a range is
+    the range itself. Contrast pivots on the image's mean grey, saturation blends with the grey image
     (ITU-R BT.601 weights), hue turns in HSV.
     """
 
     name: Literal["ColorJitter"] = "ColorJitter"
-    brightness: NonNegative | Range = 0.0
-    contrast: NonNegative | Range = 0.0
-    saturation: NonNegative | Range = 0.0
-    hue: Annotated[Number, Field(ge=0, le=0.5)] | Range = 0.0
+    brightness: NonNegative | FactorRange = 0.0
+    contrast: NonNegative | FactorRange = 0.0
+    saturation: NonNegative | FactorRange = 0.0
+    hue: Annotated[Number, Field(ge=0, le=0.5)] | HueRange = 0.0
 
 
 class Normalize(Operation):
@@ -197,7 +217,13 @@ class AugmentConfig(Section):
     @model_validator(mode="after")
     def _eval_has_no_chance(self) -> "AugmentConfig":
         fixed = ("Resize", "CentralCrop", "Normalize", "Rescale")
-        wrong = [] if self.eval == "auto" else [op.name for op in self.eval if op.name not in fixed or op.p != 1.0]
+        wrong = (
+            []
+            if self.eval == "auto"
+            else [op.name for op in self.eval if op.name not in fixed or op.p != 1.0]
+        )
         if wrong:
-            raise ValueError(f"eval takes {', '.join(fixed)} with p=1 only, not {', '.join(wrong)}")
+            raise FieldConflict(
+                ("eval",), f"takes only {', '.join(fixed)}, each with p=1; got {', '.join(wrong)}"
+            )
         return self

@@ -1,5 +1,8 @@
 """What every section of the config is made of."""
 
+from collections.abc import Sequence
+from typing import final
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -13,3 +16,13 @@ class Section(BaseModel):
         validate_default=True,
         allow_inf_nan=False,
     )
+
+
+@final
+class FieldConflict(ValueError):
+    """Fields of one section that are each right but do not go together; the first one is blamed."""
+
+    def __init__(self, fields: Sequence[str], message: str) -> None:
+        self.fields = tuple(fields)
+        self.message = message
+        super().__init__(f"{self.fields[0]}: {message}")

@@ -44,7 +44,7 @@ class DataConfig(Section):
     class_names: tuple[Text, ...] | None = None
     """Classes to use and their order; all classes in alphabetical order when not given."""
     task: Task | Auto = "auto"
-    """multiclass (softmax), binary (one logit, the second class is the positive one) or multilabel (sigmoids).
+    """multiclass (softmax), binary (one logit, the second class is positive) or multilabel (sigmoids).
     auto: multilabel when the source has several labels a sample, else multiclass."""
     channels: Literal[1, 3] | Auto = "auto"
     """1 for grey, 3 for colour. auto: what a built-in source has; 3 for files."""

@@ -2,11 +2,12 @@
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Literal
 
 Unit = Literal["s", "ep", "st", "%"]
 
-_PATTERN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(s|m|h|ep|st|%)\s*")
+PATTERN = r"\s*([0-9]{1,15}(?:\.[0-9]+)?)\s*(s|m|h|ep|st|%)\s*"
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -26,7 +27,7 @@ class Duration:
         """
         if isinstance(text, Duration):
             return text
-        match = _PATTERN.fullmatch(str(text))
+        match = re.fullmatch(PATTERN, str(text))
         if match is None:
             raise ValueError("write a number and its unit: 60s, 10m, 2h, 5ep (epochs), 300st (steps) or 10%")
         value, unit = float(match[1]), match[2]
@@ -35,7 +36,8 @@ class Duration:
         return Duration(value, unit)  # type: ignore[arg-type]
 
     def __str__(self) -> str:
-        return f"{self.value:.12g}{self.unit}"
+        number = f"{Decimal(repr(self.value)):f}".removesuffix(".0")
+        return f"{number}{self.unit}"
 
     def steps(self, steps_per_epoch: int, total_steps: int) -> int:
         """The duration as a whole number of optimizer steps.

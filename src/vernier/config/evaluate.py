@@ -12,7 +12,7 @@ class EvaluateConfig(Section):
     """How results are measured and shown."""
 
     top_k: Count = 5
-    """Also report how often the right class is among the k most probable; left out with k classes or fewer."""
+    """Also report how often the right class is among the k most probable; not with k classes or fewer."""
     threshold: Probability = 0.5
     """From this probability on, a binary or multilabel label counts as predicted."""
     calibration_bins: Count = 15

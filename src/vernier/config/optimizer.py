@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from vernier.config.base import Section
-from vernier.config.types import Number
+from vernier.config.types import Flag, Number
 
 NonNegative = Annotated[Number, Field(ge=0)]
 Momentum = Annotated[Number, Field(ge=0, lt=1)]
@@ -18,9 +18,9 @@ class SGDConfig(Section):
     lr: NonNegative = 0.05
     """Highest learning rate; the schedule is a factor of it."""
     momentum: Momentum = 0.9
-    nesterov: bool = True
+    nesterov: Flag = True
     weight_decay: NonNegative = 1e-4
-    decay_norm_and_bias: bool = False
+    decay_norm_and_bias: Flag = False
     """Apply weight decay to biases and normalisation weights too."""
 
 
@@ -33,7 +33,7 @@ class AdamWConfig(Section):
     betas: tuple[Momentum, Momentum] = (0.9, 0.999)
     eps: Annotated[Number, Field(gt=0)] = 1e-8
     weight_decay: NonNegative = 0.01
-    decay_norm_and_bias: bool = False
+    decay_norm_and_bias: Flag = False
     """Apply weight decay to biases and normalisation weights too."""
 
 

@@ -1,7 +1,7 @@
 """`run`: where a training's results go."""
 
 from vernier.config.base import Section
-from vernier.config.types import Auto, Text
+from vernier.config.types import Auto, Flag, Text
 
 
 class RunConfig(Section):
@@ -14,7 +14,7 @@ class RunConfig(Section):
     """auto: the config file's name, else the data's."""
     pattern: Text = "%Y-%m-%d_%H-%M-%S"
     """Time pattern of the directory under `root/name`."""
-    new: bool = False
+    new: Flag = False
     """Start afresh even when an unfinished run of the same name and config is there."""
     checkpoint_dir: Text | None = None
     """Training state here instead of `RUN/checkpoints`."""

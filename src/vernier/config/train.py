@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from vernier.config.base import Section
+from vernier.config.base import FieldConflict, Section
 from vernier.config.duration import Duration
-from vernier.config.types import Auto, Count, DurationField, Number, Text
+from vernier.config.types import Auto, Count, DurationField, Flag, Number, Text
 
 Precision = Literal["32-true", "bf16-mixed", "bf16-true", "16-mixed"]
 
@@ -16,7 +16,7 @@ class TrainConfig(Section):
 
     epochs: Count = 10
     threads: Count | Auto = "auto"
-    """Compute threads on a CPU. Results are bit-identical for the same number. auto: the processors at hand."""
+    """Compute threads on a CPU. Results are bit-identical for the same number. auto: all processors."""
     devices: Count | Auto = "auto"
     """Processes of this machine, one a device. auto: 1."""
     accelerator: Literal["cpu", "cuda", "mps", "auto"] = "auto"
@@ -35,7 +35,7 @@ class TrainConfig(Section):
     gradient_clip_value: Annotated[Number, Field(gt=0)] | None = None
     """Clip each gradient element to plus or minus this."""
     label_smoothing: Annotated[Number, Field(ge=0, lt=1)] = 0.0
-    freeze_batchnorm: bool = False
+    freeze_batchnorm: Flag = False
     """Keep BatchNorm layers in eval mode: their running statistics stay, their weights train."""
     monitor: Text | Auto = "auto"
     """Validation metric that `best` and early stopping go by. auto: accuracy; macro_f1 for multilabel."""
@@ -43,15 +43,18 @@ class TrainConfig(Section):
     """Save the training state this often, besides at every epoch's end."""
     log_every: DurationField = Duration(50, "st")
     """Write a row to steps.csv this often."""
-    deterministic: bool = True
+    deterministic: Flag = True
     """Only use kernels whose result is the same every time."""
-    fast_dev_run: bool = False
+    fast_dev_run: Flag = False
     """One training batch and one validation batch through everything, to see whether it works."""
-    debug: bool = False
+    debug: Flag = False
     """One thread, one process, no compilation: a debugger's breakpoint works anywhere."""
 
     @model_validator(mode="after")
     def _one_way_to_clip(self) -> "TrainConfig":
         if self.gradient_clip_norm is not None and self.gradient_clip_value is not None:
-            raise ValueError("gradient_clip_norm and gradient_clip_value exclude each other; set one of them")
+            raise FieldConflict(
+                ("gradient_clip_value", "gradient_clip_norm"),
+                "excludes gradient_clip_norm; set one of the two",
+            )
         return self

@@ -2,24 +2,24 @@
 
 import hashlib
 import io
-import json
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
-from vernier.atomic import write_atomically, write_text_atomically
+from vernier.atomic import write_atomically
 from vernier.errors import RunError
 
 _KEEP = 2
+_HASH_LENGTH = hashlib.sha256().digest_size
 
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """The checkpoints of one run: `step-00000120.pt`, with its checksum in `step-00000120.json`."""
+    """The checkpoints of one run: `step-00000120.state`, a SHA-256 followed by what torch.save wrote."""
 
     directory: Path
 
@@ -32,14 +32,14 @@ class Checkpoints:
         self.directory.mkdir(parents=True, exist_ok=True)
         buffer = io.BytesIO()
         torch.save(state, buffer)
-        data = buffer.getbuffer()
-        write_atomically(self._data(step), lambda file: _write_all(file.write, data))
-        summary = {"step": step, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-        # The checksum comes last: data without it was never finished.
-        write_text_atomically(self._summary(step), json.dumps(summary) + "\n")
+
+        def write(file: BinaryIO) -> None:
+            file.write(hashlib.sha256(buffer.getbuffer()).digest())
+            file.write(buffer.getbuffer())
+
+        write_atomically(self._path(step), write)
         for old in self.steps()[_KEEP:]:
-            self._summary(old).unlink(missing_ok=True)
-            self._data(old).unlink(missing_ok=True)
+            self._path(old).unlink(missing_ok=True)
 
     def load_newest(self, warn: Callable[[str], None]) -> dict[str, Any] | None:
         """The newest state that is intact, or None when there is none at all.
@@ -53,9 +53,9 @@ class Checkpoints:
         steps = self.steps()
         for step in steps:
             try:
-                return self._load(step)
+                return _load(self._path(step))
             except _DamagedError as damage:
-                warn(f"checkpoint {self._data(step)} is damaged ({damage}); falling back to the one before it")
+                warn(f"checkpoint {self._path(step)} is damaged ({damage}); falling back to the one before it")
         if steps:
             raise RunError(
                 f"all checkpoints in {self.directory} are damaged; "
@@ -64,33 +64,28 @@ class Checkpoints:
         return None
 
     def steps(self) -> list[int]:
-        """Steps of the finished checkpoints, newest first."""
-        return sorted((int(path.stem.removeprefix("step-")) for path in self.directory.glob("step-*.json")), reverse=True)
+        """Steps of the checkpoints, newest first."""
+        names = (path.stem.removeprefix("step-") for path in self.directory.glob("step-*.state"))
+        return sorted((int(name) for name in names), reverse=True)
 
-    def _load(self, step: int) -> dict[str, Any]:
-        try:
-            expected = json.loads(self._summary(step).read_text(encoding="utf-8"))["sha256"]
-            data = self._data(step).read_bytes()
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise _DamagedError(str(error)) from error
-        if hashlib.sha256(data).hexdigest() != expected:
-            raise _DamagedError("its checksum differs")
-        try:
-            state: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-        except (pickle.UnpicklingError, RuntimeError) as error:
-            raise _DamagedError(str(error)) from error
-        return state
-
-    def _data(self, step: int) -> Path:
-        return self.directory / f"step-{step:08d}.pt"
-
-    def _summary(self, step: int) -> Path:
-        return self.directory / f"step-{step:08d}.json"
+    def _path(self, step: int) -> Path:
+        return self.directory / f"step-{step:08d}.state"
 
 
 class _DamagedError(Exception):
     pass
 
 
-def _write_all(write: Callable[[memoryview], int], data: memoryview) -> None:
-    write(data)
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        content = memoryview(path.read_bytes())
+    except OSError as error:
+        raise _DamagedError(error.strerror) from error
+    checksum, data = content[:_HASH_LENGTH], content[_HASH_LENGTH:]
+    if hashlib.sha256(data).digest() != checksum:
+        raise _DamagedError("its checksum differs")
+    try:
+        state: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError) as error:
+        raise _DamagedError(str(error)) from error
+    return state

@@ -1,0 +1,37 @@
+"""TensorBoard event files."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import final
+
+from torch.utils.tensorboard import SummaryWriter
+
+
+@final
+class TensorBoardTracker:
+    """Scalars over optimizer steps. After an interruption, events past `step` are marked as void."""
+
+    def __init__(self, directory: Path, step: int) -> None:
+        self._writer = SummaryWriter(str(directory), purge_step=step + 1 if step else None)
+
+    def start(self, config: Mapping[str, object]) -> None:
+        """Record the config as text."""
+        lines = "\n".join(f"    {key}: {value}" for key, value in config.items())
+        self._writer.add_text("config", lines, 0)
+
+    def log_step(self, step: int, values: Mapping[str, float]) -> None:
+        """Record values under `step/`."""
+        self._log("step", step, values)
+
+    def log_epoch(self, epoch: int, step: int, values: Mapping[str, float]) -> None:
+        """Record values under `epoch/`."""
+        self._log("epoch", step, {"epoch": epoch, **values})
+
+    def close(self) -> None:
+        """Write what is buffered."""
+        self._writer.close()
+
+    def _log(self, group: str, step: int, values: Mapping[str, float]) -> None:
+        for name, value in values.items():
+            self._writer.add_scalar(f"{group}/{name}", value, step)
+        self._writer.flush()

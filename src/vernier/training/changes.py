@@ -1,0 +1,59 @@
+"""What may change when a training goes on, and what may not."""
+
+from collections.abc import Sequence
+
+from vernier.config.writing import Change
+from vernier.errors import RunError
+
+_FIXED = {
+    "seed": "the order of the images and every random draw follow it",
+    "data.source": "the weights were trained on other images",
+    "data.root": "the weights were trained on other images",
+    "data.train": "the weights were trained on other images",
+    "data.val": "earlier figures were measured on other images",
+    "data.test": "earlier figures were measured on other images",
+    "data.train_split": "the weights were trained on other images",
+    "data.val_split": "earlier figures were measured on other images",
+    "data.class_names": "the outputs stand for other classes",
+    "data.task": "the outputs mean something else",
+    "data.channels": "the first layer takes other channels",
+    "data.split": "training images would be scored as validation",
+    "data.on_bad_image": "other images would be in the splits",
+    "data.batch_size": "the position within the epoch counts batches",
+    "model": "the weights belong to another architecture",
+    "optimizer.name": "the optimizer's state belongs to another optimizer",
+    "run.name": "the run's directory has its name",
+    "run.dir": "the run is where it is",
+    "run.checkpoint_dir": "the training state is where it is",
+    "run.export_dir": "the bundles are where they are",
+}
+
+IDENTITY_FREE = ("data.threads", "data.store", "data.store_dir", "data.eval_batch_size", "train.epochs",
+                 "train.checkpoint_every", "train.log_every", "run")
+"""Settings that do not make a run another run: the same command with others of them continues it."""
+
+
+def refuse_impossible(changes: Sequence[Change]) -> None:
+    """Check the changed settings of a run that is to go on.
+
+    Raises:
+        RunError: some of them can't change, with the reasons.
+    """
+    problems = [(change, reason) for change in changes if (reason := _reason(change.key))]
+    if problems:
+        lines = [f"  {change.key}: {change.old!r} -> {change.new!r}: {reason}" for change, reason in problems]
+        raise RunError(
+            "this run can't go on with\n" + "\n".join(lines) + "\nStart another run instead: run.new=true, "
+            "with model.weights=RUN to begin from this one's weights."
+        )
+
+
+def _reason(key: str) -> str | None:
+    parts = key.split(".")
+    prefixes = (".".join(parts[:length]) for length in range(1, len(parts) + 1))
+    return next((_FIXED[prefix] for prefix in prefixes if prefix in _FIXED), None)
+
+
+def is_identity_free(key: str) -> bool:
+    """Whether a dotted key may differ between two commands that mean the same run."""
+    return any(key == free or key.startswith(f"{free}.") for free in IDENTITY_FREE)

@@ -1,0 +1,120 @@
+"""What a person sees of a training: a live bar on a terminal, plain lines elsewhere, and train.log."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol, TextIO, final
+
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+logger = logging.getLogger("vernier")
+
+
+class Display(Protocol):
+    """Shows how far something is."""
+
+    def begin(self, title: str, total: int) -> None:
+        """A new piece of work of `total` parts."""
+
+    def advance(self, done: int, note: str = "") -> None:
+        """`done` parts of it are done."""
+
+    def end(self) -> None:
+        """The piece of work is done."""
+
+
+@final
+class LineDisplay:
+    """For files and pipes: the log's lines say enough."""
+
+    def begin(self, title: str, total: int) -> None:
+        """Nothing to show."""
+
+    def advance(self, done: int, note: str = "") -> None:
+        """Nothing to show."""
+
+    def end(self) -> None:
+        """Nothing to show."""
+
+
+@final
+class BarDisplay:
+    """For terminals: one live bar."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress: Progress | None = None
+
+    def begin(self, title: str, total: int) -> None:
+        """Show a bar."""
+        self.end()
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=self._console,
+            transient=True,
+        )
+        self._progress.add_task(title, total=total, note="")
+        self._progress.start()
+
+    def advance(self, done: int, note: str = "") -> None:
+        """Move the bar."""
+        if self._progress is not None:
+            self._progress.update(self._progress.task_ids[0], completed=done, note=note)
+
+    def end(self) -> None:
+        """Take the bar away."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+
+def make_display(stream: TextIO = sys.stderr) -> Display:
+    """A bar on a terminal, nothing elsewhere."""
+    console = Console(file=stream)
+    return BarDisplay(console) if console.is_terminal else LineDisplay()
+
+
+@contextmanager
+def logging_to(file: Path | None, quiet: bool = False, stream: TextIO | None = None) -> Iterator[None]:
+    """Send the log to standard error and, when given, to a file; take both back afterwards.
+
+    Args:
+        file: train.log of a run.
+        quiet: Nothing on standard error (other ranks).
+        stream: Instead of standard error.
+    """
+    handlers: list[logging.Handler] = [] if quiet else [_console_handler(stream or sys.stderr)]
+    if file is not None:
+        written = logging.FileHandler(file, encoding="utf-8")
+        written.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        handlers.append(written)
+    level, propagate = logger.level, logger.propagate
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    for handler in handlers:
+        logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            logger.removeHandler(handler)
+            handler.close()
+        logger.setLevel(level)
+        logger.propagate = propagate
+
+
+def _console_handler(stream: TextIO) -> logging.Handler:
+    console = Console(file=stream)
+    if console.is_terminal:
+        return RichHandler(console=console, show_time=False, show_level=False, show_path=False, markup=False)
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    return handler

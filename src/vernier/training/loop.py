@@ -1,0 +1,226 @@
+"""The training loop."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from vernier.augment.randomness import step_seed
+from vernier.config.duration import Duration
+from vernier.config.flat import flatten
+from vernier.errors import TrainingError
+from vernier.evaluation.metrics import Measures, mode_of
+from vernier.models.freeze import set_training_mode
+from vernier.track.csv_tracker import CSVTracker
+from vernier.track.tensorboard_tracker import TensorBoardTracker
+from vernier.track.tracker import Tracker
+from vernier.training.log import Display, logger
+from vernier.training.restore import restore, save_state
+from vernier.training.run_directory import RunDirectory
+from vernier.training.setup import Setup
+from vernier.training.signals import StopRequest, catch_stop_signals
+from vernier.training.state import Best, TrainState
+from vernier.training.step import StepResult, TrainStep
+from vernier.training.stopping import EarlyStopping, improves
+from vernier.training.validate import save_model, validate
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the loop ended: `signal_number` is 0 when training came to its end."""
+
+    state: TrainState
+    signal_number: int
+
+
+def train(setup: Setup, run: RunDirectory, display: Display) -> Outcome:
+    """Train from where the run stands to its last epoch, or until a signal asks for an end.
+
+    Raises:
+        TrainingError: the loss is not a number.
+        RunError: a checkpoint can't be written or read.
+    """
+    config = setup.config.train
+    state = restore(setup, run)
+    trackers = _make_trackers(setup, run, state)
+    stopping = _make_stopping(setup)
+    with catch_stop_signals() as stop:
+        try:
+            while state.epoch < config.epochs and state.stopped_early is None:
+                signal_number = _train_epoch(setup, run, state, stop, trackers, display)
+                if signal_number:
+                    return Outcome(state, signal_number)
+                measures = validate(setup, "val")
+                _log_epoch(setup, state, measures, trackers)
+                _keep_best(setup, run, state, measures)
+                if stopping is not None and measures is not None:
+                    stopping.update(state, measures.values)
+                state.begin_next_epoch()
+                save_state(setup, run, state)
+        finally:
+            display.end()
+            for tracker in trackers:
+                tracker.close()
+    return Outcome(state, 0)
+
+
+def _train_epoch(
+    setup: Setup,
+    run: RunDirectory,
+    state: TrainState,
+    stop: StopRequest,
+    trackers: Sequence[Tracker],
+    display: Display,
+) -> int:
+    """Train the rest of the current epoch; returns the signal that ended it early, or 0."""
+    steps = setup.loader.order.steps_per_epoch
+    step = make_step(setup)
+    save_due = _Timer(setup.config.train.checkpoint_every, steps, setup.total_steps, state.step)
+    log_due = _Timer(setup.config.train.log_every, steps, setup.total_steps, state.step)
+    set_training_mode(setup.model, setup.config.train.freeze_batchnorm)
+    display.begin(f"epoch {state.epoch + 1}/{setup.config.train.epochs}", steps)
+    begin = time.perf_counter()
+    for batch in setup.loader.epoch(state.epoch, state.batch):
+        _set_learning_rate(setup, state.step)
+        torch.manual_seed(step_seed(setup.config.seed, state.step, setup.group.rank))
+        result = step.forward_backward(batch)
+        finite = bool(result.sample_losses.isfinite().all())
+        broken, signal_number, due = setup.group.any(
+            not finite, stop.signal_number, save_due.is_due(state.step + 1)
+        )
+        if broken:
+            raise _not_finite(setup, state, result, batch.positions)
+        step.update()
+        _count_step(state, result, batch.global_count)
+        now = time.perf_counter()
+        state.seconds, begin = state.seconds + now - begin, now
+        display.advance(state.batch, f"loss {state.loss_sum / max(state.count, 1):.3f}")
+        if log_due.is_due(state.step):
+            log_due.restart(state.step)
+            _log_step(setup, state, result, trackers)
+        if signal_number or (due and state.batch < steps):
+            save_due.restart(state.step)
+            save_state(setup, run, state)
+        if signal_number:
+            return int(signal_number)
+    return 0
+
+
+def _count_step(state: TrainState, result: StepResult, images: int) -> None:
+    state.batch += 1
+    state.step += 1
+    state.images += images
+    state.loss_sum += result.loss_sum
+    state.correct += result.correct
+    state.count += result.count
+
+
+class _Timer:
+    """Tells when a duration has passed since the last restart."""
+
+    def __init__(self, duration: Duration, steps_per_epoch: int, total_steps: int, step: int) -> None:
+        self._seconds = duration.value if duration.unit == "s" else None
+        self._steps = None if duration.unit == "s" else max(1, duration.steps(steps_per_epoch, total_steps))
+        self.restart(step)
+
+    def restart(self, step: int) -> None:
+        self._start_step, self._start_time = step, time.perf_counter()
+
+    def is_due(self, step: int) -> bool:
+        if self._steps is not None:
+            # By the count from the first step, so that an interruption moves nothing.
+            return step // self._steps > self._start_step // self._steps
+        return self._seconds is not None and time.perf_counter() - self._start_time >= self._seconds
+
+
+def make_step(setup: Setup) -> TrainStep:
+    """The step of a training."""
+    return TrainStep(
+        fabric=setup.fabric,
+        module=setup.module,
+        optimizer=setup.optimizer,
+        task=setup.task,
+        clip_norm=setup.config.train.gradient_clip_norm,
+        clip_value=setup.config.train.gradient_clip_value,
+        memory_format=setup.memory_format,
+    )
+
+
+def _make_stopping(setup: Setup) -> EarlyStopping | None:
+    config = setup.config.callbacks.early_stopping
+    if config is None:
+        return None
+    return EarlyStopping(config.monitor.removeprefix("val_"), config.mode, config.patience, config.min_delta)
+
+
+def _make_trackers(setup: Setup, run: RunDirectory, state: TrainState) -> tuple[Tracker, ...]:
+    if setup.group.rank != 0:
+        return ()
+    trackers: tuple[Tracker, ...] = (
+        CSVTracker(run.path, state.epoch, state.step),
+        TensorBoardTracker(run.events(setup.config.run), state.step),
+    )
+    for tracker in trackers:
+        tracker.start(flatten(setup.config))
+    return trackers
+
+
+def _set_learning_rate(setup: Setup, step: int) -> None:
+    factor = setup.learning_rate_factor(step)
+    for group, rate in zip(setup.optimizer.param_groups, setup.base_learning_rates, strict=True):
+        group["lr"] = rate * factor
+
+
+def _learning_rate(setup: Setup) -> float:
+    return float(setup.optimizer.param_groups[0]["lr"])
+
+
+def _log_step(setup: Setup, state: TrainState, result: StepResult, trackers: Sequence[Tracker]) -> None:
+    loss_sum, count = setup.group.sum(result.loss_sum, result.count)
+    values = {"epoch": state.epoch + 1, "lr": _learning_rate(setup), "loss": loss_sum / count}
+    for tracker in trackers:
+        tracker.log_step(state.step, values)
+
+
+def _log_epoch(setup: Setup, state: TrainState, measures: Measures | None, trackers: Sequence[Tracker]) -> None:
+    loss_sum, correct, count = setup.group.sum(state.loss_sum, state.correct, state.count)
+    speed = state.images / state.seconds if state.seconds else 0.0
+    values = {"lr": _learning_rate(setup), "train_loss": loss_sum / count, "train_accuracy": correct / count}
+    if measures is not None:
+        values |= {f"val_{name}": value for name, value in measures.values.items()}
+    values |= {"seconds": round(state.seconds, 3), "images_per_second": round(speed, 1)}
+    for tracker in trackers:
+        tracker.log_epoch(state.epoch + 1, state.step, values)
+    text = f"epoch {state.epoch + 1}/{setup.config.train.epochs}: train loss {loss_sum / count:.4f}"
+    if measures is not None:
+        monitor = setup.config.train.monitor.removeprefix("val_")
+        text += f", val loss {measures.values['loss']:.4f}, val {monitor} {measures.values[monitor]:.4f} (n={measures.n})"
+    logger.info("%s, %.0f images/s", text, speed)
+
+
+def _keep_best(setup: Setup, run: RunDirectory, state: TrainState, measures: Measures | None) -> None:
+    if measures is None:
+        return
+    monitor = setup.config.train.monitor.removeprefix("val_")
+    value = measures.values[monitor]
+    state.validation = {"n": measures.n, **measures.values}
+    if improves(value, None if state.best is None else state.best.value, mode_of(monitor)):
+        state.best = Best(state.epoch + 1, value, state.validation)
+        save_model(setup, run, "best", state)
+
+
+def _not_finite(
+    setup: Setup, state: TrainState, result: StepResult, positions: Sequence[int]
+) -> TrainingError:
+    """The error for a loss that is NaN or infinite, with the images that gave it."""
+    images = setup.dataset.source.images
+    wrong = [int(p) for p, loss in zip(positions, result.sample_losses.tolist(), strict=True) if loss - loss != 0]
+    names = [str(images.path(p) or images.key(p)) for p in wrong[:8]]
+    listed = "\n".join(f"  {name}" for name in names)
+    more = f"\n  and {len(wrong) - len(names)} more" if len(wrong) > len(names) else ""
+    return TrainingError(
+        f"the loss is not a finite number at step {state.step + 1} (epoch {state.epoch + 1}); "
+        f"optimizer.lr is {_learning_rate(setup):g} here. The images of this step that gave it:\n{listed}{more}\n"
+        "Try a lower optimizer.lr, a schedule.warmup, train.gradient_clip_norm=1, or train.precision=32-true."
+    )

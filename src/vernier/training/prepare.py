@@ -1,0 +1,151 @@
+"""From what the user asked for to a run directory with a resolved config: a new run, or one that goes on."""
+
+import shlex
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from vernier.config.flat import flatten, overlay
+from vernier.config.loading import LoadedConfig, config_from_mapping, load_config
+from vernier.config.root import Config
+from vernier.config.writing import Change, config_diff, write_config
+from vernier.data.splits import save_split
+from vernier.errors import RunError
+from vernier.training.changes import is_identity_free, refuse_impossible
+from vernier.training.log import Display, logger
+from vernier.training.resolve import resolve
+from vernier.training.run_directory import Request, RunDirectory, create_run, run_name, runs_of
+from vernier.training.setup import Dataset, open_dataset
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that is ready to train.
+
+    Attributes:
+        dataset: None when there is nothing left to train.
+    """
+
+    run: RunDirectory
+    config: Config
+    dataset: Dataset | None
+
+
+def prepare(loaded: LoadedConfig, display: Display) -> Prepared:
+    """Find the run that this config means, or make it.
+
+    Which run, first that applies:
+    1. `run.dir`, if it is a run;
+    2. with `run.new=true`, a new one;
+    3. the newest unfinished run of the same name and config, else the newest finished one;
+    4. a new one.
+
+    Raises:
+        VernierError: anything wrong with config or data, before a directory is made.
+    """
+    name = run_name(loaded.config, loaded.file)
+    run = _existing_run(loaded, name)
+    if run is None:
+        return _prepare_new(loaded, name, display)
+    return prepare_again(run, loaded.given, display)
+
+
+def prepare_again(run: RunDirectory, given: dict[str, Any], display: Display) -> Prepared:
+    """Let a run go on, with the settings in `given` that were not asked for before.
+
+    Raises:
+        RunError: not a run, or a setting that can't change.
+    """
+    request = run.read_request()
+    old = load_config(run.config_file, ()).config
+    wanted = _new_settings(request.given, given, old)
+    merged = config_from_mapping(overlay(old.model_dump(mode="json"), wanted)).config
+    if is_done(run, merged):
+        return Prepared(run, merged, None)
+    dataset = open_dataset(merged, lambda done, total: _show(display, done, total))
+    resolved = resolve(merged, dataset.source, dataset.store, old.run.name)
+    for change in config_diff(old, resolved.config):
+        logger.info("changed: %s", change)
+    reasons = {key: reason for key, reason in request.reasons.items() if key not in wanted} | dict(resolved.reasons)
+    run.write_request(Request(overlay(request.given, wanted), reasons, request.command))
+    write_config(run.config_file, resolved.config, reasons)
+    return Prepared(run, resolved.config, dataset)
+
+
+def is_done(run: RunDirectory, config: Config) -> bool:
+    """Whether the run was finished with at least these epochs."""
+    result = run.read_result()
+    if result is None or not run.is_finished():
+        return False
+    stopping = config.callbacks.early_stopping
+    still_stopped = bool(result["stopped_early"]) and stopping == _stopping_of(run)
+    return still_stopped or int(result["epochs"]) >= config.train.epochs
+
+
+def _stopping_of(run: RunDirectory) -> Any:
+    return load_config(run.config_file, ()).config.callbacks.early_stopping
+
+
+def _prepare_new(loaded: LoadedConfig, name: str, display: Display) -> Prepared:
+    dataset = open_dataset(loaded.config, lambda done, total: _show(display, done, total))
+    resolved = resolve(loaded.config, dataset.source, dataset.store, name)
+    run = create_run(resolved.config.run, name)
+    save_split(run.split_file, dataset.source, dataset.split)
+    write_config(run.config_file, resolved.config, resolved.reasons)
+    # Last: a directory without it is not a run.
+    run.write_request(Request(loaded.given, dict(resolved.reasons), _command_line()))
+    return Prepared(run, resolved.config, dataset)
+
+
+def _show(display: Display, done: int, total: int) -> None:
+    if done <= 1:
+        display.begin("decoding images", total)
+    display.advance(done)
+    if done == total:
+        display.end()
+
+
+def _existing_run(loaded: LoadedConfig, name: str) -> RunDirectory | None:
+    config = loaded.config.run
+    if config.dir is not None:
+        return _run_at(config.dir, config.new)
+    if config.new:
+        return None
+    wanted = _identity(loaded.given)
+    alike = [run for run in runs_of(config, name) if _identity(run.read_request().given) == wanted]
+    unfinished = [run for run in alike if not run.is_finished()]
+    candidates = unfinished or alike
+    return next((run for run in candidates if _done_epochs(run) <= loaded.config.train.epochs), None)
+
+
+def _run_at(directory: str, new: bool) -> RunDirectory | None:
+    from pathlib import Path
+
+    run = RunDirectory(Path(directory))
+    if not (run.path / "request.json").is_file():
+        return None
+    if new:
+        raise RunError(f"run.dir={directory} holds a run already; choose another directory, or leave run.new out")
+    return run
+
+
+def _done_epochs(run: RunDirectory) -> int:
+    result = run.read_result()
+    return 0 if result is None else int(result["epochs"])
+
+
+def _identity(given: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in flatten(given).items() if not is_identity_free(key)}
+
+
+def _new_settings(before: dict[str, Any], given: dict[str, Any], old: Config) -> dict[str, Any]:
+    """Dotted settings of `given` that differ from what the run was started with."""
+    earlier, current = flatten(before), flatten(old)
+    asked = {key: value for key, value in flatten(given).items() if earlier.get(key, current.get(key)) != value}
+    asked.pop("run.new", None)
+    refuse_impossible([Change(key, current.get(key), value) for key, value in asked.items() if current.get(key) != value])
+    return asked
+
+
+def _command_line() -> str:
+    return shlex.join(["vernier", *sys.argv[1:]])

@@ -1,0 +1,232 @@
+"""Every `auto` replaced by a value and its reason, once, before the first step."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from vernier.config.augment import AnyOperation
+from vernier.config.root import Config
+from vernier.data.source import Source
+from vernier.data.store import Store
+from vernier.errors import ConfigError, ConfigProblem
+from vernier.evaluation.metrics import metric_names, mode_of
+from vernier.models.defaults import ModelDefaults, model_defaults
+
+_SMALL = 64
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A config without `auto`, and the reason of each choice by dotted key."""
+
+    config: Config
+    reasons: Mapping[str, str]
+
+
+@dataclass
+class _Choices:
+    config: Config
+    reasons: dict[str, str] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def choose(self, key: str, value: Any, reason: str) -> None:
+        """Take `value` for `key` if the user left it to us."""
+        if self._current(key) in ("auto", None):
+            self.values[key] = value
+            self.reasons[key] = reason
+
+    def override(self, key: str, value: Any, reason: str) -> None:
+        """Take `value` for `key` whatever the user said."""
+        if self._current(key) != value:
+            self.values[key] = value
+            self.reasons[key] = reason
+
+    def _current(self, key: str) -> Any:
+        if key in self.values:
+            return self.values[key]
+        value: Any = self.config
+        for part in key.split("."):
+            value = getattr(value, part)
+        return value
+
+    def finish(self) -> Resolved:
+        tree = self.config.model_dump()
+        for key, value in self.values.items():
+            *sections, name = key.split(".")
+            place = tree
+            for section in sections:
+                place = place[section]
+            place[name] = value
+        return Resolved(Config.model_validate(tree), dict(self.reasons))
+
+
+def resolve(config: Config, source: Source, store: Store, name: str) -> Resolved:
+    """Replace every `auto` of a config.
+
+    Args:
+        config: As the user wrote it.
+        source: The opened source.
+        store: The opened store.
+        name: `run.name` when it is left to Vernier.
+
+    Raises:
+        ConfigError: a metric that this task does not have.
+    """
+    choices = _Choices(config)
+    choices.choose("run.name", name, "from the config file or the data")
+    _choose_machine(choices)
+    _choose_data(choices, source, store)
+    defaults = model_defaults(config.model)
+    choices.choose("model.provider", defaults.provider, "the first that knows this name")
+    size = _choose_input_size(choices, source, defaults)
+    _choose_augmentation(choices, source, defaults, size)
+    task = choices.values.get("data.task", config.data.task)
+    _choose_monitor(choices, task, len(source.class_names))
+    return choices.finish()
+
+
+def _choose_machine(choices: _Choices) -> None:
+    train = choices.config.train
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if train.debug:
+        for key, value in (("train.devices", 1), ("train.threads", 1), ("data.threads", 0)):
+            choices.override(key, value, "train.debug")
+    if train.fast_dev_run:
+        choices.override("train.epochs", 1, "train.fast_dev_run")
+    if train.accelerator == "auto":
+        accelerator = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        choices.choose("train.accelerator", accelerator, "what this machine has")
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    choices.choose("train.devices", processes, "one process" if processes == 1 else "LOCAL_WORLD_SIZE of torchrun")
+    several = choices._current("train.devices") * train.num_nodes > 1
+    choices.choose("train.strategy", "ddp" if several else "single", "several devices" if several else "one device")
+    share = max(1, processors // choices._current("train.devices"))
+    choices.choose("train.threads", share, f"{processors} processors for {choices._current('train.devices')} process(es)")
+    choices.choose("data.threads", share, "as many as compute threads")
+    choices.choose("train.precision", "32-true", "exact; bf16-mixed is faster on most machines")
+    if train.speed == "auto":
+        choices.override("train.speed", "off", "nothing is measured yet: auto equals off")
+
+
+def _choose_data(choices: _Choices, source: Source, store: Store) -> None:
+    multilabel = source.targets.ndim == 2
+    choices.choose(
+        "data.task",
+        "multilabel" if multilabel else "multiclass",
+        "samples have several labels" if multilabel else "one label a sample",
+    )
+    choices.choose("data.channels", source.images.channels, "what the source has")
+    choices.choose("data.eval_batch_size", choices.config.data.batch_size, "data.batch_size")
+    choices.choose("data.store_dir", str(store.directory), "the cache directory")
+    if choices.config.data.store == "auto":
+        choices.choose("data.store", store.kind, store.reason)
+
+
+def _choose_input_size(choices: _Choices, source: Source, defaults: ModelDefaults) -> tuple[int, int]:
+    model = choices.config.model
+    if model.input_size != "auto":
+        return model.input_size
+    if source.native_size is not None and not model.pretrained:
+        choices.choose("model.input_size", source.native_size, "the size of the source's images")
+        return source.native_size
+    choices.choose("model.input_size", defaults.input_size, f"the default of {model.name}")
+    return defaults.input_size
+
+
+def _choose_augmentation(choices: _Choices, source: Source, defaults: ModelDefaults, size: tuple[int, int]) -> None:
+    augment, channels = choices.config.augment, source.images.channels
+    mean, std = _statistics(defaults.mean, channels), _statistics(defaults.std, channels)
+    small = max(size) <= _SMALL
+    train_kind, train = (
+        ("photos", ["RandomResizedCrop", "RandomHorizontalFlip", "Normalize"])
+        if not small
+        else ("small images", ["Resize", "RandomCrop", "RandomHorizontalFlip", "Normalize"])
+        if channels == 3
+        else ("small grey images, which may be writing", ["Resize", "Translate", "RandomRotate", "Normalize"])
+    )
+    fields: dict[str, dict[str, Any]] = {
+        "RandomResizedCrop": {"scale": (0.35, 1.0)},
+        "RandomCrop": {"padding": max(1, max(size) // 8)},
+    }
+    if augment.train == "auto":
+        _take_list(choices, "train", [{"name": n, **fields.get(n, {})} for n in train], f"the default for {train_kind}")
+    if augment.eval == "auto":
+        _take_list(choices, "eval", _eval_operations(size, small, defaults.crop_fraction), f"the default for {train_kind}")
+    for phase in ("train", "eval"):
+        operations = choices._current(f"augment.{phase}")
+        filled = [_fill_operation(operation, size, mean, std) for operation in operations]
+        choices.values[f"augment.{phase}"] = filled
+    on_device = choices._current("train.accelerator") != "cpu"
+    choices.choose(
+        "augment.backend",
+        "torch" if on_device else "opencv",
+        "warps on the device" if on_device else "threads on the CPU",
+    )
+
+
+def _take_list(choices: _Choices, phase: str, operations: list[dict[str, Any]], reason: str) -> None:
+    choices.choose(f"augment.{phase}", operations, reason)
+
+
+def _eval_operations(size: tuple[int, int], small: bool, crop_fraction: float) -> list[dict[str, Any]]:
+    if small:
+        return [{"name": "Resize", "mode": "fit"}, {"name": "Normalize"}]
+    before_crop = tuple(round(side / crop_fraction) for side in size)
+    mode = "shortest" if size[0] == size[1] else "fit"
+    return [
+        {"name": "Resize", "mode": mode, "size": before_crop},
+        {"name": "CentralCrop"},
+        {"name": "Normalize"},
+    ]
+
+
+def _fill_operation(
+    operation: AnyOperation | dict[str, Any],
+    size: tuple[int, int],
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+) -> dict[str, Any]:
+    """The operation with the model's size and statistics in place of `auto`."""
+    fields = dict(operation) if isinstance(operation, dict) else operation.model_dump()
+    defaults: dict[str, Any] = {
+        "size": size,
+        "resize": tuple(round(side * 8 / 7) for side in size),
+        "mean": mean,
+        "std": std,
+    }
+    sized = ("Resize", "CentralCrop", "RandomCrop", "RandomResizedCrop", "RandomCropThenResize", "ResizeThenRandomCrop")
+    wanted = {"Normalize": ("mean", "std"), "ResizeThenRandomCrop": ("size", "resize")}.get(
+        fields["name"], ("size",) if fields["name"] in sized else ()
+    )
+    for key in wanted:
+        if fields.get(key, "auto") == "auto":
+            fields[key] = defaults[key]
+    return fields
+
+
+def _statistics(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
+    """Statistics of another number of channels: their mean for each."""
+    return values if len(values) == channels else (round(sum(values) / len(values), 6),) * channels
+
+
+def _choose_monitor(choices: _Choices, task: str, num_classes: int) -> None:
+    config = choices.config
+    known = metric_names(task, num_classes, config.evaluate)
+    monitor = "macro_f1" if task == "multilabel" else "accuracy"
+    choices.choose("train.monitor", monitor, f"the usual one for {task}")
+    _check_metric("train.monitor", choices._current("train.monitor"), known)
+    if config.callbacks.early_stopping is None:
+        return
+    key = "callbacks.early_stopping.monitor"
+    choices.choose(key, choices._current("train.monitor"), "train.monitor")
+    _check_metric(key, choices._current(key), known)
+    watched = choices._current(key).removeprefix("val_")
+    choices.choose("callbacks.early_stopping.mode", mode_of(watched), f"better values of {watched}")
+
+
+def _check_metric(key: str, name: str, known: tuple[str, ...]) -> None:
+    if name.removeprefix("val_") not in known:
+        raise ConfigError([ConfigProblem(key, f"{name!r} is not a metric of this task; choose from {', '.join(known)}")])

@@ -1,0 +1,63 @@
+"""From a running training to a checkpoint and back."""
+
+from typing import Any
+
+import torch
+
+from vernier.training.log import logger
+from vernier.training.run_directory import RunDirectory
+from vernier.training.setup import Setup
+from vernier.training.state import TrainState
+
+
+def save_state(setup: Setup, run: RunDirectory, state: TrainState) -> None:
+    """Write a checkpoint. Every process calls this; the first one writes."""
+    loss_sum, correct, count = setup.group.sum(state.loss_sum, state.correct, state.count)
+    if setup.group.rank == 0:
+        totals = {"loss_sum": loss_sum, "correct": correct, "count": int(count)}
+        run.checkpoints(setup.config.run).save(
+            state.step,
+            {
+                "model": setup.model.state_dict(),
+                "optimizer": setup.optimizer.state_dict(),
+                "state": state.to_dict() | totals,
+            },
+        )
+    setup.group.barrier()
+
+
+def restore(setup: Setup, run: RunDirectory) -> TrainState:
+    """Put model and optimizer back to the newest checkpoint; a fresh state when there is none."""
+    warn = logger.warning if setup.group.rank == 0 else _nowhere
+    saved = run.checkpoints(setup.config.run).load_newest(warn)
+    if saved is None:
+        return TrainState()
+    setup.model.load_state_dict(saved["model"])
+    _restore_optimizer(setup.optimizer, saved["optimizer"])
+    state = TrainState.from_dict(saved["state"])
+    _forget_stale_stop(setup, state)
+    if setup.group.rank != 0:
+        state.loss_sum = state.correct = 0.0
+        state.count = 0
+    else:
+        logger.info("resuming at step %d (epoch %d, batch %d)", state.step, state.epoch + 1, state.batch)
+    return state
+
+
+def _restore_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
+    """Load the optimizer's state but keep the settings of the config, which may have changed."""
+    settings = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
+    optimizer.load_state_dict(saved)
+    for group, wanted in zip(optimizer.param_groups, settings, strict=True):
+        group.update(wanted)
+
+
+def _forget_stale_stop(setup: Setup, state: TrainState) -> None:
+    """An early stop holds only as long as the patience that caused it."""
+    stopping = setup.config.callbacks.early_stopping
+    if stopping is None or state.epochs_without_improvement < stopping.patience:
+        state.stopped_early = None
+
+
+def _nowhere(_text: str) -> None:
+    pass

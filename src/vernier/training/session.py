@@ -1,0 +1,157 @@
+"""One training from start to end, in this process or in several."""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric import Fabric
+
+from vernier.config.loading import LoadedConfig, load_config
+from vernier.errors import RunError
+from vernier.training.finish import finish, interrupted_result, log_result, write_result
+from vernier.training.log import Display, LineDisplay, logger, logging_to, make_display
+from vernier.training.loop import train
+from vernier.training.prepare import Prepared, prepare
+from vernier.training.run_directory import RunDirectory
+from vernier.training.runtime import apply_process_settings, make_fabric
+from vernier.training.setup import Dataset, build_setup, open_dataset
+from vernier.training.signals import forward_stop_signals
+
+
+@dataclass(frozen=True)
+class TrainingEnd:
+    """How a training ended.
+
+    Attributes:
+        result: The content of result.json.
+        signal_number: The signal that stopped it, else 0.
+        was_finished: There was nothing left to do.
+    """
+
+    run: RunDirectory
+    result: dict[str, Any]
+    signal_number: int = 0
+    was_finished: bool = False
+
+    @property
+    def exit_status(self) -> int:
+        """0, or 128 + the signal's number."""
+        return 128 + self.signal_number if self.signal_number else 0
+
+
+def run_training(loaded: LoadedConfig) -> TrainingEnd:
+    """Train what a config asks for: the whole of `vernier train`."""
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        return _train_under_torchrun(loaded)
+    with logging_to(None):
+        display = make_display()
+        return train_prepared(prepare(loaded, display))
+
+
+def train_prepared(prepared: Prepared) -> TrainingEnd:
+    """Train in a run that is ready, with as many processes as its config asks for."""
+    run, config = prepared.run, prepared.config
+    if prepared.dataset is None:
+        result = run.read_result()
+        if result is None:
+            raise RunError(f"{run.result_file} can't be read; start again with run.new=true")
+        logger.info(
+            "%s is finished (%d epochs): nothing to do. More epochs: train.epochs=N; afresh: run.new=true",
+            run.path,
+            result["epochs"],
+        )
+        return TrainingEnd(run, result, was_finished=True)
+    logger.info("run directory: %s", run.path)
+    if config.train.devices * config.train.num_nodes > 1:
+        return _launch(run)
+    return train_in(run, prepared.dataset)
+
+
+def train_in(run: RunDirectory, dataset: Dataset | None = None, fabric: Fabric | None = None) -> TrainingEnd:
+    """Train in a run with this process as one of its processes.
+
+    Args:
+        run: Ready: its config is resolved.
+        dataset: When it is open already.
+        fabric: When the processes are connected already.
+    """
+    config = load_config(run.config_file, ()).config
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    apply_process_settings(config)
+    is_first = os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
+    try:
+        with run.lock() if is_first else nullcontext():
+            if fabric is None:
+                fabric = make_fabric(config.train)
+                fabric.launch()
+            is_first = fabric.global_rank == 0
+            display = make_display() if is_first else LineDisplay()
+            with logging_to(run.path / "train.log" if is_first else None, quiet=not is_first):
+                return _train_and_finish(run, dataset, fabric, display)
+    finally:
+        torch.use_deterministic_algorithms(deterministic)
+
+
+def _train_and_finish(
+    run: RunDirectory, dataset: Dataset | None, fabric: Fabric, display: Display
+) -> TrainingEnd:
+    config = load_config(run.config_file, ()).config
+    setup = build_setup(config, dataset or open_dataset(config), fabric, logger.info)
+    outcome = train(setup, run, display)
+    if outcome.signal_number:
+        result = interrupted_result(setup, run, outcome.state)
+        if setup.group.rank == 0:
+            write_result(run, result)
+            name = signal.Signals(outcome.signal_number).name
+            logger.info("stopped by %s at step %d; go on with: vernier resume %s", name, outcome.state.step, run.path)
+        return TrainingEnd(run, result, outcome.signal_number)
+    result = finish(setup, run, outcome.state)
+    if setup.group.rank == 0:
+        log_result(result, run)
+    return TrainingEnd(run, result)
+
+
+def _launch(run: RunDirectory) -> TrainingEnd:
+    """Train in processes of their own; signals to this process reach them."""
+    command = [sys.executable, "-m", "vernier.training.rank", str(run.path)]
+    process = subprocess.Popen(command)
+    with forward_stop_signals(process) as request:
+        status = process.wait()
+    result = run.read_result()
+    if result is not None and (status == 0 or request.signal_number):
+        return TrainingEnd(run, result, request.signal_number)
+    raise RunError(f"training in {run.path} ended with status {status}; what went wrong is said above")
+
+
+def _train_under_torchrun(loaded: LoadedConfig) -> TrainingEnd:
+    """Train as one of the processes that torchrun started; the first one prepares the run for all."""
+    processes = int(os.environ["LOCAL_WORLD_SIZE"])
+    nodes = max(1, int(os.environ["WORLD_SIZE"]) // processes)
+    settings = loaded.config.train.model_copy(
+        update={"devices": processes, "num_nodes": nodes, "strategy": "ddp" if processes * nodes > 1 else "single"}
+    )
+    fabric = make_fabric(settings)
+    fabric.launch()
+    prepared: Prepared | None = None
+    try:
+        with logging_to(None, quiet=fabric.global_rank != 0):
+            if fabric.global_rank == 0:
+                prepared = prepare(loaded, make_display())
+    finally:
+        # Also after an error here, so that the other processes do not wait for ever.
+        path, done = fabric.broadcast(
+            (None, False) if prepared is None else (str(prepared.run.path), prepared.dataset is None)
+        )
+    if path is None:
+        raise RunError("the first process could not prepare the run; it says why")
+    run = RunDirectory(Path(path))
+    if not done:
+        return train_in(run, None if prepared is None else prepared.dataset, fabric)
+    with logging_to(None, quiet=fabric.global_rank != 0):
+        return train_prepared(Prepared(run, loaded.config, None))

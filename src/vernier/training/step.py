@@ -1,0 +1,68 @@
+"""One optimizer step."""
+
+from dataclasses import dataclass
+
+import torch
+from lightning.fabric import Fabric
+from torch import nn
+
+from vernier.data.loader import Batch
+from vernier.models.task import Task
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one step saw, in this process.
+
+    Attributes:
+        loss_sum: Sum of the sample losses.
+        correct: Samples whose most probable labels are right.
+        count: Samples.
+        sample_losses: float32 (n,).
+    """
+
+    loss_sum: float
+    correct: float
+    count: int
+    sample_losses: torch.Tensor
+
+
+@dataclass(frozen=True)
+class TrainStep:
+    """Forward, backward, clip, step.
+
+    The loss of a step is the sum of the sample losses over the global batch divided by its size, however many
+    processes share the batch.
+    """
+
+    fabric: Fabric
+    module: nn.Module
+    optimizer: torch.optim.Optimizer
+    task: Task
+    clip_norm: float | None
+    clip_value: float | None
+    memory_format: torch.memory_format
+
+    def forward_backward(self, batch: Batch) -> StepResult:
+        """Compute the gradients of a batch, replacing earlier ones."""
+        images = batch.images.to(self.fabric.device, memory_format=self.memory_format, non_blocking=True)
+        targets = batch.targets.to(self.fabric.device, non_blocking=True)
+        weights = batch.weights.to(self.fabric.device, non_blocking=True)
+        logits = self.module(images)
+        losses = self.task.loss(logits, targets) * weights
+        # DDP averages over processes; the factor turns that average into a sum.
+        self.optimizer.zero_grad(set_to_none=True)
+        self.fabric.backward(losses.sum() * (self.fabric.world_size / batch.global_count))
+        with torch.no_grad():
+            correct = (self.task.correct(logits, targets) * weights).sum()
+            return StepResult(float(losses.sum()), float(correct), int(weights.sum()), losses.detach())
+
+    def update(self) -> None:
+        """Clip the gradients and move the weights."""
+        if self.clip_norm is not None:
+            self.fabric.clip_gradients(
+                self.module, self.optimizer, max_norm=self.clip_norm, error_if_nonfinite=False
+            )
+        if self.clip_value is not None:
+            self.fabric.clip_gradients(self.module, self.optimizer, clip_val=self.clip_value)
+        self.optimizer.step()

@@ -1,0 +1,71 @@
+"""Measuring the model during a training, and saving it with what it takes to use it."""
+
+from typing import Literal
+
+import numpy as np
+import torch
+
+from vernier.evaluation.inference import predict_logits
+from vernier.evaluation.metrics import Measures, measure
+from vernier.models.bundle import BundleInfo, save_bundle
+from vernier.training.run_directory import RunDirectory
+from vernier.training.setup import Setup
+from vernier.training.state import TrainState
+from vernier.versions import versions
+
+SplitName = Literal["train", "val", "test"]
+
+
+def validate(setup: Setup, split: SplitName) -> Measures | None:
+    """Measure the model on a whole split; None when the split is empty. Every process gets the same figures."""
+    positions = split_positions(setup, split)
+    if len(positions) == 0:
+        return None
+    targets = setup.dataset.source.targets[positions]
+    return measure(split_logits(setup, positions), targets, setup.task, setup.config.evaluate)
+
+
+def split_positions(setup: Setup, split: SplitName) -> np.ndarray:
+    """The samples of a split; with train.fast_dev_run one batch of them."""
+    positions: np.ndarray = getattr(setup.dataset.split, split)
+    if setup.config.train.fast_dev_run:
+        return positions[:: max(1, len(positions) // setup.config.data.eval_batch_size)]
+    return positions
+
+
+def split_logits(setup: Setup, positions: np.ndarray) -> np.ndarray:
+    """The model's outputs for samples, float32 (n, outputs), in order; processes share the work."""
+    mine = positions[setup.group.rank :: setup.group.world_size]
+    logits = predict_logits(
+        setup.model,
+        setup.dataset.store,
+        mine,
+        setup.preprocessing,
+        batch_size=setup.config.data.eval_batch_size,
+        threads=setup.config.data.threads,
+        device=setup.fabric.device,
+        precision=setup.config.train.precision,
+        memory_format=setup.memory_format,
+    )
+    rows = torch.from_numpy(logits).to(setup.group.device)
+    return setup.group.gather_rows(rows, len(positions)).cpu().numpy()
+
+
+def save_model(setup: Setup, run: RunDirectory, name: Literal["best", "final"], state: TrainState) -> None:
+    """Save the model as a bundle. Every process may call this; the first one writes."""
+    if setup.group.rank != 0:
+        return
+    measures = {"epoch": state.epoch + (name == "best"), "val": state.validation}
+    info = BundleInfo(
+        architecture=setup.architecture,
+        class_names=setup.dataset.source.class_names,
+        task=setup.task.name,
+        preprocessing=setup.preprocessing.to_json(),
+        threshold=setup.config.evaluate.threshold,
+        temperature=None,
+        metrics=measures,
+        versions=versions(),
+    )
+    save_bundle(run.bundle(setup.config.run, name), setup.model, info)
+
+

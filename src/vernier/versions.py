@@ -1,0 +1,17 @@
+"""The versions that a result depends on."""
+
+import platform
+from importlib.metadata import version
+
+from vernier import __version__
+
+_PACKAGES = ("torch", "torchvision", "timm", "lightning", "numpy", "opencv-python-headless", "simplejpeg", "pillow")
+
+
+def versions() -> dict[str, str]:
+    """Name -> version of Vernier, Python and the packages that shape results."""
+    return {
+        "vernier": __version__,
+        "python": platform.python_version(),
+        **{name: version(name) for name in _PACKAGES},
+    }
