@@ -16,7 +16,7 @@ def global_state_restored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """Environment, working directory, generators, thread counts and signal handlers outlive no test."""
     environment, directory = dict(os.environ), Path.cwd()
     os.environ["VERNIER_CACHE"] = str(tmp_path_factory.getbasetemp() / "vernier-cache")
-    python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
+    python_state, numpy_state = random.getstate(), np.random.get_state()
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     torch_state = _torch_state()
     yield
@@ -24,7 +24,7 @@ def global_state_restored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     for number, handler in handlers.items():
         signal.signal(number, handler)
     random.setstate(python_state)
-    np.random.set_state(numpy_state)  # noqa: NPY002
+    np.random.set_state(numpy_state)
     os.chdir(directory)
     os.environ.clear()
     os.environ.update(environment)

@@ -1,24 +1,28 @@
 """Durable file writing: a file is there in full or as it was before, also after a kill or a power cut."""
 
+import errno
 import os
-import tempfile
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 from vernier.errors import RunError
 
-_NEW_FILE_MODE = 0o666
+_FREE_SPACE = "Free some space, or choose a directory on another disk."
+_RAISE_LIMIT = "Raise the limit (`ulimit -f`), or choose a directory on another disk."
+_CHECK_PATH = "Check the path and its permissions, or choose another directory."
+_REMEDIES = {errno.ENOSPC: _FREE_SPACE, errno.EDQUOT: _FREE_SPACE, errno.EFBIG: _RAISE_LIMIT}
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
-    """Let `write` fill a temporary file beside `path`, flush it to the device, then put it in place of `path`.
+    """Let `write` fill a temporary file beside `path`, flush it to the device, put it in place of `path`.
 
-    The temporary file is gone afterwards whatever happens, short of a kill; its name starts with a dot and ends
-    in `.tmp`. The directory of `path` must exist.
+    The temporary file, `.NAME.<random>.tmp`, is gone afterwards whatever happens, short of a kill. The directory
+    of `path` must exist. Permissions are those of any new file (umask).
 
     Raises:
-        RunError: the system refuses (disk full, quota, file-size limit, no permission); `path` is as it was.
+        RunError: the system refuses (disk full, quota, file-size limit, permissions); `path` is as it was.
     """
     try:
         _write_and_replace(path, write)
@@ -28,7 +32,12 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
 
 def write_text_atomically(path: Path, text: str) -> None:
     """`write_atomically` with UTF-8 text, line ends as they are."""
-    write_atomically(path, lambda file: _write_all(file, text.encode()))
+    content = text.encode()
+
+    def write(file: BinaryIO) -> None:
+        file.write(content)
+
+    write_atomically(path, write)
 
 
 def sync_directory(directory: Path) -> None:
@@ -41,30 +50,19 @@ def sync_directory(directory: Path) -> None:
 
 
 def remedy(error: OSError) -> str:
-    """What a person can do about a failed write: a sentence."""
-    return _REMEDIES.get(error.errno or 0, "Check the path and its permissions, or choose another directory.")
-
-
-_FREE_SPACE = "Free some space, or choose a directory on another disk."
-_REMEDIES = {
-    28: _FREE_SPACE,
-}
+    """What a person can do about a write that failed: a sentence."""
+    return _REMEDIES.get(error.errno or 0, _CHECK_PATH)
 
 
 def _write_and_replace(path: Path, write: Callable[[BinaryIO], None]) -> None:
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with temporary.open("xb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
-
-
-def _write_all(file: BinaryIO, content: bytes) -> None:
-    file.write(content)

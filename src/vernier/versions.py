@@ -5,7 +5,16 @@ from importlib.metadata import version
 
 from vernier import __version__
 
-_PACKAGES = ("torch", "torchvision", "timm", "lightning", "numpy", "opencv-python-headless", "simplejpeg", "pillow")
+_PACKAGES = (
+    "torch",
+    "torchvision",
+    "timm",
+    "lightning",
+    "numpy",
+    "opencv-python-headless",
+    "simplejpeg",
+    "pillow",
+)
 
 
 def versions() -> dict[str, str]:

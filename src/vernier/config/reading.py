@@ -197,6 +197,8 @@ def parse_value(text: str) -> Any:
     if not stripped.startswith(("[", "{", '"', "'")):
         return _typed(stripped, _core_type(stripped)) if _core_type(stripped) != "str" else text
     try:
-        return _load(stripped)
+        value = _load(stripped)
     except (yaml.YAMLError, RecursionError):
         return text
+    quoted = stripped.startswith(('"', "'"))
+    return text if quoted and not isinstance(value, str) else value

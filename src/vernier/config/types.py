@@ -41,7 +41,7 @@ Probability = Annotated[Number, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1, strict=True)]
 """A whole number, at least 1."""
 
-Seed = Annotated[int, Field(ge=0, lt=2**63, strict=True), Words("a whole number")]
+Seed = Annotated[int, Field(ge=0, lt=2**63, strict=True), Words("a whole number below 2^63")]
 """A whole number from 0; 0 is a seed like any other."""
 
 

@@ -95,7 +95,7 @@ def _prefetch(jobs: Iterator[Callable[[], Batch]]) -> Iterator[Batch]:
                     return
                 put(job())
             put(None)
-        except BaseException as error:  # noqa: BLE001 - handed to the training thread, which raises it
+        except BaseException as error:
             put(error)
 
     worker = threading.Thread(target=work, name="vernier-loader", daemon=True)

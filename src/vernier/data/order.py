@@ -40,7 +40,7 @@ class BatchOrder:
         """
         start = number * self.batch_size
         stop = start + self.batch_size
-        if self.count - stop == 1:
+        if self.batch_size > 1 and self.count - stop == 1:
             stop = self.count
         return _epoch_order(self.seed, epoch, self.count)[start:stop]
 

@@ -28,8 +28,16 @@ _FIXED = {
     "run.export_dir": "the bundles are where they are",
 }
 
-IDENTITY_FREE = ("data.threads", "data.store", "data.store_dir", "data.eval_batch_size", "train.epochs",
-                 "train.checkpoint_every", "train.log_every", "run")
+IDENTITY_FREE = (
+    "data.threads",
+    "data.store",
+    "data.store_dir",
+    "data.eval_batch_size",
+    "train.epochs",
+    "train.checkpoint_every",
+    "train.log_every",
+    "run",
+)
 """Settings that do not make a run another run: the same command with others of them continues it."""
 
 

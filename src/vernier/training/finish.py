@@ -81,9 +81,7 @@ def _write_tables(setup: Setup, run: RunDirectory, measures: dict[SplitName, Mea
         write_confusion_matrix(run.path / "confusion_matrix.csv", shown.confusion, setup.task.class_names)
 
 
-def _result(
-    setup: Setup, run: RunDirectory, state: TrainState, measures: dict[SplitName, Measures]
-) -> dict[str, Any]:
+def _result(setup: Setup, run: RunDirectory, state: TrainState, measures: dict[SplitName, Measures]) -> dict[str, Any]:
     config, source = setup.config, setup.dataset.source
     best = state.best
     parameters = list(setup.model.parameters())
@@ -113,7 +111,11 @@ def _result(
         },
         "best": None
         if best is None
-        else {"epoch": best.epoch, "monitor": config.train.monitor.removeprefix("val_"), "val": _json(best.measures)},
+        else {
+            "epoch": best.epoch,
+            "monitor": config.train.monitor.removeprefix("val_"),
+            "val": _json(best.measures),
+        },
         "final": {"epoch": state.epoch, "val": None if state.validation is None else _json(state.validation)},
         "test": _measures_json(measures.get("test")),
         "test_note": _test_note(measures, best is not None),
@@ -127,7 +129,10 @@ def _paths(setup: Setup, run: RunDirectory, has_best: bool) -> dict[str, str]:
     bundles = {"final": run.bundle(setup.config.run, "final")}
     if has_best:
         bundles["best"] = run.bundle(setup.config.run, "best")
-    paths = {name: str(path.relative_to(run.path) if path.is_relative_to(run.path) else path) for name, path in bundles.items()}
+    paths = {
+        name: str(path.relative_to(run.path) if path.is_relative_to(run.path) else path)
+        for name, path in bundles.items()
+    }
     return {**paths, "report": run.report_file.name, "config": run.config_file.name}
 
 
@@ -173,7 +178,11 @@ def log_result(result: dict[str, Any], run: RunDirectory) -> None:
     if best is not None:
         monitor = best["monitor"]
         logger.info(
-            "best epoch %d: val %s %.4f on %d images", best["epoch"], monitor, best["val"][monitor], best["val"]["n"]
+            "best epoch %d: val %s %.4f on %d images",
+            best["epoch"],
+            monitor,
+            best["val"][monitor],
+            best["val"]["n"],
         )
     if test is not None:
         main = "accuracy" if "accuracy" in test else "macro_f1"

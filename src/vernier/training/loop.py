@@ -86,9 +86,7 @@ def _train_epoch(
         torch.manual_seed(step_seed(setup.config.seed, state.step, setup.group.rank))
         result = step.forward_backward(batch)
         finite = bool(result.sample_losses.isfinite().all())
-        broken, signal_number, due = setup.group.any(
-            not finite, stop.signal_number, save_due.is_due(state.step + 1)
-        )
+        broken, signal_number, due = setup.group.any(not finite, stop.signal_number, save_due.is_due(state.step + 1))
         if broken:
             raise _not_finite(setup, state, result, batch.positions)
         step.update()
@@ -195,7 +193,8 @@ def _log_epoch(setup: Setup, state: TrainState, measures: Measures | None, track
     text = f"epoch {state.epoch + 1}/{setup.config.train.epochs}: train loss {loss_sum / count:.4f}"
     if measures is not None:
         monitor = setup.config.train.monitor.removeprefix("val_")
-        text += f", val loss {measures.values['loss']:.4f}, val {monitor} {measures.values[monitor]:.4f} (n={measures.n})"
+        values = measures.values
+        text += f", val loss {values['loss']:.4f}, val {monitor} {values[monitor]:.4f} (n={measures.n})"
     logger.info("%s, %.0f images/s", text, speed)
 
 
@@ -210,9 +209,7 @@ def _keep_best(setup: Setup, run: RunDirectory, state: TrainState, measures: Mea
         save_model(setup, run, "best", state)
 
 
-def _not_finite(
-    setup: Setup, state: TrainState, result: StepResult, positions: Sequence[int]
-) -> TrainingError:
+def _not_finite(setup: Setup, state: TrainState, result: StepResult, positions: Sequence[int]) -> TrainingError:
     """The error for a loss that is NaN or infinite, with the images that gave it."""
     images = setup.dataset.source.images
     wrong = [int(p) for p, loss in zip(positions, result.sample_losses.tolist(), strict=True) if loss - loss != 0]

@@ -143,7 +143,9 @@ def _new_settings(before: dict[str, Any], given: dict[str, Any], old: Config) ->
     earlier, current = flatten(before), flatten(old)
     asked = {key: value for key, value in flatten(given).items() if earlier.get(key, current.get(key)) != value}
     asked.pop("run.new", None)
-    refuse_impossible([Change(key, current.get(key), value) for key, value in asked.items() if current.get(key) != value])
+    refuse_impossible(
+        [Change(key, current.get(key), value) for key, value in asked.items() if current.get(key) != value]
+    )
     return asked
 
 

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from vernier.errors import VernierError
-from vernier.training.session import train_in
 from vernier.training.run_directory import RunDirectory
+from vernier.training.session import train_in
 
 
 def main() -> int:

@@ -104,7 +104,9 @@ def _choose_machine(choices: _Choices) -> None:
     several = choices._current("train.devices") * train.num_nodes > 1
     choices.choose("train.strategy", "ddp" if several else "single", "several devices" if several else "one device")
     share = max(1, processors // choices._current("train.devices"))
-    choices.choose("train.threads", share, f"{processors} processors for {choices._current('train.devices')} process(es)")
+    choices.choose(
+        "train.threads", share, f"{processors} processors for {choices._current('train.devices')} process(es)"
+    )
     choices.choose("data.threads", share, "as many as compute threads")
     choices.choose("train.precision", "32-true", "exact; bf16-mixed is faster on most machines")
     if train.speed == "auto":
@@ -152,9 +154,19 @@ def _choose_augmentation(choices: _Choices, source: Source, defaults: ModelDefau
         "RandomCrop": {"padding": max(1, max(size) // 8)},
     }
     if augment.train == "auto":
-        _take_list(choices, "train", [{"name": n, **fields.get(n, {})} for n in train], f"the default for {train_kind}")
+        _take_list(
+            choices,
+            "train",
+            [{"name": n, **fields.get(n, {})} for n in train],
+            f"the default for {train_kind}",
+        )
     if augment.eval == "auto":
-        _take_list(choices, "eval", _eval_operations(size, small, defaults.crop_fraction), f"the default for {train_kind}")
+        _take_list(
+            choices,
+            "eval",
+            _eval_operations(size, small, defaults.crop_fraction),
+            f"the default for {train_kind}",
+        )
     for phase in ("train", "eval"):
         operations = choices._current(f"augment.{phase}")
         filled = [_fill_operation(operation, size, mean, std) for operation in operations]
@@ -197,7 +209,14 @@ def _fill_operation(
         "mean": mean,
         "std": std,
     }
-    sized = ("Resize", "CentralCrop", "RandomCrop", "RandomResizedCrop", "RandomCropThenResize", "ResizeThenRandomCrop")
+    sized = (
+        "Resize",
+        "CentralCrop",
+        "RandomCrop",
+        "RandomResizedCrop",
+        "RandomCropThenResize",
+        "ResizeThenRandomCrop",
+    )
     wanted = {"Normalize": ("mean", "std"), "ResizeThenRandomCrop": ("size", "resize")}.get(
         fields["name"], ("size",) if fields["name"] in sized else ()
     )
@@ -229,4 +248,6 @@ def _choose_monitor(choices: _Choices, task: str, num_classes: int) -> None:
 
 def _check_metric(key: str, name: str, known: tuple[str, ...]) -> None:
     if name.removeprefix("val_") not in known:
-        raise ConfigError([ConfigProblem(key, f"{name!r} is not a metric of this task; choose from {', '.join(known)}")])
+        raise ConfigError(
+            [ConfigProblem(key, f"{name!r} is not a metric of this task; choose from {', '.join(known)}")]
+        )

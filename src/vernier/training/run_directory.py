@@ -3,7 +3,6 @@
 import contextlib
 import fcntl
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -72,9 +71,7 @@ class RunDirectory:
 
     def write_request(self, request: Request) -> None:
         """Save what the run was started with."""
-        text = json.dumps(
-            {"given": request.given, "reasons": request.reasons, "command": request.command}, indent=1
-        )
+        text = json.dumps({"given": request.given, "reasons": request.reasons, "command": request.command}, indent=1)
         write_text_atomically(self.path / "request.json", text + "\n")
 
     def read_request(self) -> Request:
@@ -162,10 +159,15 @@ def _make(path: Path, exist_ok: bool) -> Path:
     return path
 
 
+def _started(path: Path) -> int:
+    # The split is written once, when the run is made.
+    return (path / "split.csv").stat().st_mtime_ns
+
+
 def runs_of(run: RunConfig, name: str) -> list[RunDirectory]:
     """All runs of a name, newest first."""
     parent = Path(run.root) / name
     if not parent.is_dir():
         return []
     found = [path for path in parent.iterdir() if (path / "request.json").is_file()]
-    return [RunDirectory(path) for path in sorted(found, key=lambda path: os.stat(path / "request.json").st_ctime_ns, reverse=True)]
+    return [RunDirectory(path) for path in sorted(found, key=_started, reverse=True)]

@@ -98,9 +98,7 @@ def train_in(run: RunDirectory, dataset: Dataset | None = None, fabric: Fabric |
         torch.use_deterministic_algorithms(deterministic)
 
 
-def _train_and_finish(
-    run: RunDirectory, dataset: Dataset | None, fabric: Fabric, display: Display
-) -> TrainingEnd:
+def _train_and_finish(run: RunDirectory, dataset: Dataset | None, fabric: Fabric, display: Display) -> TrainingEnd:
     config = load_config(run.config_file, ()).config
     setup = build_setup(config, dataset or open_dataset(config), fabric, logger.info)
     outcome = train(setup, run, display)
@@ -134,7 +132,11 @@ def _train_under_torchrun(loaded: LoadedConfig) -> TrainingEnd:
     processes = int(os.environ["LOCAL_WORLD_SIZE"])
     nodes = max(1, int(os.environ["WORLD_SIZE"]) // processes)
     settings = loaded.config.train.model_copy(
-        update={"devices": processes, "num_nodes": nodes, "strategy": "ddp" if processes * nodes > 1 else "single"}
+        update={
+            "devices": processes,
+            "num_nodes": nodes,
+            "strategy": "ddp" if processes * nodes > 1 else "single",
+        }
     )
     fabric = make_fabric(settings)
     fabric.launch()

@@ -60,9 +60,7 @@ class TrainStep:
     def update(self) -> None:
         """Clip the gradients and move the weights."""
         if self.clip_norm is not None:
-            self.fabric.clip_gradients(
-                self.module, self.optimizer, max_norm=self.clip_norm, error_if_nonfinite=False
-            )
+            self.fabric.clip_gradients(self.module, self.optimizer, max_norm=self.clip_norm, error_if_nonfinite=False)
         if self.clip_value is not None:
             self.fabric.clip_gradients(self.module, self.optimizer, clip_val=self.clip_value)
         self.optimizer.step()

@@ -67,5 +67,3 @@ def save_model(setup: Setup, run: RunDirectory, name: Literal["best", "final"], 
         versions=versions(),
     )
     save_bundle(run.bundle(setup.config.run, name), setup.model, info)
-
-

@@ -1,0 +1,120 @@
+"""The command line's verbs as Python functions.
+
+Each takes what its verb takes: a config file or mapping, then overrides such as `"optimizer.lr=0.01"`.
+
+    from vernier import api
+    end = api.train({"data": "photos", "train": {"epochs": 3}})
+    print(end.result["best"]["val"]["accuracy"])
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from vernier.config.loading import LoadedConfig, config_from_mapping, load_config
+from vernier.deploy.predict import PredictResult
+from vernier.deploy.predict import predict as predict_images
+from vernier.evaluation.evaluate import EvaluationReport, evaluate_bundle
+from vernier.training.benchmark import Timing
+from vernier.training.benchmark import benchmark_pipeline as time_pipeline
+from vernier.training.benchmark import benchmark_train as time_train
+from vernier.training.log import logging_to, make_display
+from vernier.training.prepare import prepare_again
+from vernier.training.run_directory import RunDirectory
+from vernier.training.session import TrainingEnd, run_training, train_prepared
+
+ConfigLike = str | Path | Mapping[str, Any] | None
+
+QUICKSTART: dict[str, Any] = {
+    "data": {"source": "digits", "batch_size": 64},
+    "model": {"name": "digits_cnn"},
+    "optimizer": {"name": "adamw", "lr": 0.01},
+    "schedule": {"name": "one_cycle"},
+    "train": {"epochs": 20},
+    "augment": {
+        "train": [
+            {"name": "Translate", "x": 0.1, "y": 0.1},
+            {"name": "RandomRotate", "degrees": 10},
+            {"name": "Normalize"},
+        ]
+    },
+    "run": {"name": "quickstart", "new": True},
+}
+"""What `vernier quickstart` trains."""
+
+
+def train(config: ConfigLike = None, *overrides: str) -> TrainingEnd:
+    """Train, or go on with a training of the same config that is unfinished.
+
+    Raises:
+        VernierError: anything that the user can mend.
+    """
+    return run_training(read_config(config, *overrides))
+
+
+def quickstart(*overrides: str) -> TrainingEnd:
+    """Train on the bundled digits, evaluate on their test split, write a report."""
+    return train(QUICKSTART, *overrides)
+
+
+def resume(run: str | Path, *overrides: str) -> TrainingEnd:
+    """Go on with a training, with other settings where that makes sense.
+
+    Raises:
+        VernierError: not a run, or a setting that can't change.
+    """
+    directory = RunDirectory(Path(run))
+    with logging_to(None):
+        prepared = prepare_again(directory, _given(overrides), make_display())
+        return train_prepared(prepared)
+
+
+def evaluate(
+    bundle: str | Path, *overrides: str, split: str | None = None, output: Path | None = None
+) -> EvaluationReport:
+    """Measure a bundle, or a run's best one, on data.
+
+    Args:
+        bundle: A bundle or a run directory.
+        overrides: Such as `data=DIR`; a run's own data when there are none.
+        split: train, val, test or all; the test set, else everything, when not given.
+        output: A directory for predictions and tables.
+    """
+    base = Path(bundle) / "config.yaml"
+    loaded = load_config(base if base.is_file() else None, overrides)
+    return evaluate_bundle(Path(bundle), loaded.config.data, loaded.config.evaluate, split=split, output=output)
+
+
+def predict(bundle: str | Path, inputs: Sequence[str | Path], *, top_k: int = 1, batch_size: int = 32) -> PredictResult:
+    """Classify image files and directories of them; unreadable ones are listed in the result."""
+    return predict_images(Path(bundle), [Path(item) for item in inputs], top_k=top_k, batch_size=batch_size)
+
+
+def benchmark_train(
+    config: ConfigLike = None, *overrides: str, seconds: float = 10, end_to_end: bool = False
+) -> Timing:
+    """Time training steps on a batch that lies on the device, or with the loader (`end_to_end`)."""
+    return time_train(read_config(config, *overrides), seconds, end_to_end)
+
+
+def benchmark_pipeline(config: ConfigLike = None, *overrides: str, seconds: float = 10) -> Timing:
+    """Time the input pipeline, from files or store to normalised float batches."""
+    return time_pipeline(read_config(config, *overrides), seconds)
+
+
+def read_config(config: ConfigLike, *overrides: str) -> LoadedConfig:
+    """Read a config file or mapping and overrides.
+
+    Raises:
+        ConfigError: all problems at once.
+    """
+    if isinstance(config, Mapping):
+        return config_from_mapping(config, overrides)
+    return load_config(None if config is None else Path(config), overrides)
+
+
+def _given(overrides: Sequence[str]) -> dict[str, Any]:
+    from vernier.config.normalise import normalise
+    from vernier.config.overrides import parse_arguments
+
+    return normalise(parse_arguments(overrides))

@@ -1,0 +1,168 @@
+"""What each colour operation does to the pixels of a batch of images.
+
+All but the turn of hue are affine in the pixel's channels, a matrix (C, C + 1) whose last column is added, so that
+neighbours merge into one matrix an image. Nothing is clipped or rounded between them. Contrast pivots on the mean
+grey of the image as it is at that point. The mean of affinely changed pixels is the changed mean, so one mean of
+the pixels that enter the stage is enough.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+import numpy as np
+
+from vernier.augment.geometry import Floats, between, span
+from vernier.config.augment import ColorJitter, Normalize, Operation, Rescale
+
+GREY: Final = np.array([0.299, 0.587, 0.114])
+"""Weights of red, green and blue in grey (ITU-R BT.601)."""
+
+
+@final
+@dataclass(frozen=True)
+class ColourDraw:
+    """The colour operations of one stage with what was drawn for a batch, each float64 (N, 1 + draws)."""
+
+    operations: tuple[Operation, ...]
+    draws: tuple[Floats, ...]
+
+    @property
+    def needs_means(self) -> bool:
+        """Whether the matrices depend on the pixels."""
+        return any(has_contrast(operation) for operation in self.operations)
+
+    def matrices(self, means: Floats) -> Floats:
+        """The matrix of each image, float64 (N, C, C + 1), given the mean of each channel, float64 (N, C)."""
+        total = identity(*means.shape)
+        for operation, u in zip(self.operations, self.draws, strict=True):
+            after = COLOUR[type(operation)].matrices(operation, u[:, 1:], apply(total, means))
+            total = np.where((u[:, 0] < operation.p)[:, None, None], compose(after, total), total)
+        return total
+
+
+@final
+@dataclass(frozen=True)
+class HueDraw:
+    """How far each image of a batch turns in hue, in turns, float64 (N,); at 0 it is left as it is.
+
+    Hue is that of the HSV hexcone. It is not defined outside the range of a pixel, so an image that is turned is
+    clipped to [0, 255] first.
+    """
+
+    turns: Floats
+
+
+def identity(n: int, channels: int) -> Floats:
+    """Matrices that change nothing, float64 (N, C, C + 1)."""
+    return np.tile(np.eye(channels, channels + 1), (n, 1, 1))
+
+
+def compose(after: Floats, before: Floats) -> Floats:
+    """The matrices of `before`, then `after`."""
+    total = after[:, :, :-1] @ before
+    total[:, :, -1] += after[:, :, -1]
+    return total
+
+
+def apply(matrices: Floats, colours: Floats) -> Floats:
+    """One colour an image, float64 (N, C), through its matrix."""
+    return np.einsum("nij,nj->ni", matrices[:, :, :-1], colours) + matrices[:, :, -1]
+
+
+def has_contrast(operation: Operation) -> bool:
+    """Whether an operation depends on the mean of the image."""
+    return isinstance(operation, ColorJitter) and _active(operation.contrast, 1.0)
+
+
+def has_hue(operation: Operation) -> bool:
+    """Whether an operation turns the hue."""
+    return isinstance(operation, ColorJitter) and _active(operation.hue, 0.0)
+
+
+def is_linear(operation: Operation) -> bool:
+    """Whether black stays 0, whatever the image."""
+    match operation:
+        case Rescale():
+            return operation.offset == 0
+        case Normalize():
+            return not np.any(operation.mean)
+        case _:
+            return not has_contrast(operation)
+
+
+def affine_parts(operation: Operation) -> tuple[str, ...]:
+    """Names of the affine changes that an operation makes; none when it only turns hue."""
+    if not isinstance(operation, ColorJitter):
+        return (type(operation).__name__,)
+    fields = ("brightness", "contrast", "saturation")
+    return tuple(name for name in fields if _active(getattr(operation, name), 1.0))
+
+
+def hue_turns(operation: ColorJitter, u: Floats) -> Floats:
+    """Turns of hue in [-1, 1], float64 (N,), of uniform numbers like those of `ColourDraw`."""
+    turns = between(u[:, HUE], *span(operation.hue))
+    return np.where(u[:, 0] < operation.p, turns, 0.0)
+
+
+def _active(value: float | tuple[float, float], neutral: float) -> bool:
+    return value not in (0.0, (neutral, neutral))
+
+
+def _factor(value: float | tuple[float, float], u: Floats) -> Floats:
+    """Factors (N, 1, 1) drawn from a range, or from max(0, 1 - b) to 1 + b for a number b."""
+    low, high = value if isinstance(value, tuple) else (max(0.0, 1.0 - value), 1.0 + value)
+    return between(u, low, high)[:, None, None]
+
+
+def _jitter(operation: ColorJitter, u: Floats, means: Floats) -> Floats:
+    unchanged = identity(*means.shape)
+    brightness = unchanged * _factor(operation.brightness, u[:, 0])
+    contrast = _contrast(_factor(operation.contrast, u[:, 1]), apply(brightness, means))
+    total = compose(contrast, brightness)
+    if means.shape[1] == 1:
+        return total
+    factor = _factor(operation.saturation, u[:, 2])
+    grey = np.append(np.tile(GREY, (3, 1)), np.zeros((3, 1)), axis=1)
+    return compose(factor * unchanged + (1 - factor) * grey, total)
+
+
+def _contrast(factor: Floats, means: Floats) -> Floats:
+    pivot = means @ GREY if means.shape[1] == 3 else means[:, 0]
+    matrices = factor * identity(*means.shape)
+    matrices[:, :, -1] = (1 - factor[:, :, 0]) * pivot[:, None]
+    return matrices
+
+
+def _normalize(operation: Normalize, u: Floats, means: Floats) -> Floats:
+    std = np.broadcast_to(np.array(operation.std, np.float64), means.shape)
+    return _per_channel(1 / (255 * std), -np.array(operation.mean, np.float64) / std)
+
+
+def _rescale(operation: Rescale, u: Floats, means: Floats) -> Floats:
+    return _per_channel(np.full(means.shape, operation.scale), np.full(means.shape, operation.offset))
+
+
+def _per_channel(scale: Floats, offset: Floats) -> Floats:
+    matrices = identity(*scale.shape) * scale[:, :, None]
+    matrices[:, :, -1] = offset
+    return matrices
+
+
+@final
+@dataclass(frozen=True)
+class Colour:
+    """An affine colour operation: how many uniform numbers a sample needs, and the matrices that they give."""
+
+    draws: int
+    matrices: Callable[[Any, Floats, Floats], Floats]
+
+
+HUE: Final = 4
+"""The column of the hue's turn among the uniform numbers of ColorJitter."""
+
+COLOUR: Mapping[type[Operation], Colour] = {
+    ColorJitter: Colour(HUE, _jitter),
+    Normalize: Colour(0, _normalize),
+    Rescale: Colour(0, _rescale),
+}

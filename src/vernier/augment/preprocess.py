@@ -1,0 +1,233 @@
+"""What the model sees of an image in evaluation, wherever that is: training, evaluate, predict, export."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, final
+
+import numpy as np
+import torch
+from pydantic import Field, TypeAdapter, ValidationError
+
+from vernier.augment.resample import AxisStep, axis_matrix, banded_axis, resample
+from vernier.config.augment import AnyOperation, CentralCrop, Interpolation, Normalize, Rescale, Resize
+from vernier.errors import ConfigError, ConfigProblem, ModelError
+
+Geometry = Annotated[Resize | CentralCrop, Field(discriminator="name")]
+Size = tuple[int, int]
+
+
+@final
+@dataclass(frozen=True)
+class Preprocessing:
+    """Resizes and crops, then x * scale + offset; x from 0 to 255.
+
+    The resize is a matrix product for each axis, in float32 and without rounding or clipping in between:
+    out = fill + A_h (x - fill) A_w^T for each channel, with the matrices of `resample.axis_matrix`.
+
+    Attributes:
+        channels: 1 or 3.
+        geometry: resizes and crops in their order, sizes given.
+        interpolation: kernel of the resizes.
+        fill: pixel value outside the image, from 0 to 255.
+        scale: factor for each channel.
+        offset: summand for each channel.
+    """
+
+    channels: int
+    geometry: tuple[Geometry, ...]
+    interpolation: Interpolation
+    fill: int
+    scale: tuple[float, ...]
+    offset: tuple[float, ...]
+
+    @property
+    def input_size(self) -> Size:
+        """Height and width of the result, the same for every image."""
+        size = _output_size(self.geometry)
+        assert size is not None, "checked when the object is made"
+        return size
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """uint8 (H, W, channels) to float32 (channels, height, width)."""
+        height, width, _ = image.shape
+        rows, columns = axis_steps(self.geometry, (height, width))
+        vertical = banded_axis(rows, height, self.interpolation)
+        horizontal = banded_axis(columns, width, self.interpolation)
+        values = resample(image, vertical, horizontal)
+        if self.fill:
+            values += self.fill * (1 - np.outer(vertical.coverage, horizontal.coverage))
+        values *= _column(self.scale)
+        values += _column(self.offset)
+        return values
+
+    def to_json(self) -> dict[str, Any]:
+        """The object as JSON values; `from_json` gives back an equal object."""
+        return {
+            "channels": self.channels,
+            "geometry": [operation.model_dump(mode="json", exclude={"p"}) for operation in self.geometry],
+            "interpolation": self.interpolation,
+            "fill": self.fill,
+            "scale": list(self.scale),
+            "offset": list(self.offset),
+        }
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> "Preprocessing":
+        """Read what `to_json` wrote.
+
+        Raises:
+            ModelError: a field is missing, unknown or makes no sense.
+        """
+        try:
+            preprocessing = _ADAPTER.validate_python(dict(values))
+        except ValidationError as error:
+            problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            raise ModelError(f"the preprocessing can't be read: {problems}") from None
+        lengths = {len(preprocessing.scale), len(preprocessing.offset), preprocessing.channels}
+        if len(lengths) != 1 or _output_size(preprocessing.geometry) is None:
+            raise ModelError("the preprocessing can't be read: its channels or sizes don't fit each other")
+        return preprocessing
+
+
+_ADAPTER = TypeAdapter(Preprocessing)
+
+
+def compile_preprocessing(
+    operations: Sequence[AnyOperation], *, channels: int, fill: int, interpolation: Interpolation
+) -> Preprocessing:
+    """The preprocessing of a resolved `augment.eval` list.
+
+    Geometry is done first: resizes give the same before and after Normalize and Rescale, and the fill is a
+    pixel value wherever the operation that fills stands.
+
+    Raises:
+        ConfigError: the list leaves images of different sizes, or statistics don't fit the channels.
+    """
+    geometry = tuple(operation for operation in operations if isinstance(operation, Resize | CentralCrop))
+    if _output_size(geometry) is None:
+        raise _problem(
+            "images would keep sizes of their own, and a batch needs one size; "
+            "end with CentralCrop of a size, or with Resize in mode fit or letterbox"
+        )
+    scale, offset = _affine(operations, channels)
+    return Preprocessing(channels, geometry, interpolation, fill, scale, offset)
+
+
+def preprocess_tensor(preprocessing: Preprocessing, image: torch.Tensor) -> torch.Tensor:
+    """The same computation in torch, with whole matrices: uint8 (C, H, W) to float32 (C, height, width)."""
+    _, height, width = image.shape
+
+    def as_tensor(values: np.ndarray | tuple[float, ...]) -> torch.Tensor:
+        return torch.as_tensor(values, dtype=torch.float32, device=image.device)
+
+    rows, columns = axis_steps(preprocessing.geometry, (height, width))
+    vertical = as_tensor(axis_matrix(rows, height, preprocessing.interpolation))
+    horizontal = as_tensor(axis_matrix(columns, width, preprocessing.interpolation))
+    values = vertical @ (image.float() - preprocessing.fill) @ horizontal.T + preprocessing.fill
+    scale, offset = (as_tensor(each)[:, None, None] for each in (preprocessing.scale, preprocessing.offset))
+    return values * scale + offset
+
+
+def axis_steps(geometry: Sequence[Geometry], size: Size) -> tuple[tuple[AxisStep, ...], tuple[AxisStep, ...]]:
+    """What resizes and crops do to the rows and to the columns of an image of `size`, height and width."""
+    vertical: list[AxisStep] = []
+    horizontal: list[AxisStep] = []
+    for operation in geometry:
+        steps = [AxisStep(*step) for step in _steps(operation, size)]
+        for axis, step, length in zip((vertical, horizontal), steps, size, strict=True):
+            _append(axis, step, length)
+        size = (steps[0].stop - steps[0].start, steps[1].stop - steps[1].start)
+    return tuple(vertical), tuple(horizontal)
+
+
+def _append(steps: list[AxisStep], step: AxisStep, length: int) -> None:
+    """Add a step, as one with the resize before it where it is a crop of a whole resized axis."""
+    if step.resized == length and steps and steps[-1][1:] == (0, steps[-1].resized):
+        steps.pop()
+    steps.append(step)
+
+
+def _steps(operation: Geometry, size: Size) -> tuple[AxisStep, AxisStep]:
+    """Rows and columns of one operation on an image of `size`."""
+    target = _target(operation, size)
+    if isinstance(operation, CentralCrop):
+        return _middle(size[0], target[0]), _middle(size[1], target[1])
+    if operation.mode == "letterbox":
+        inner = _scaled(size, target, covers=False)
+        return _middle(inner[0], target[0]), _middle(inner[1], target[1])
+    return AxisStep(target[0], 0, target[0]), AxisStep(target[1], 0, target[1])
+
+
+def _middle(length: int, window: int) -> AxisStep:
+    """The middle `window` of `length` pixels, or `length` pixels in its middle; rounded as in torchvision."""
+    start = round((length - window) / 2) if length >= window else -((window - length) // 2)
+    return AxisStep(length, start, start + window)
+
+
+def _target(operation: Geometry, size: Size) -> Size:
+    """Height and width that an operation makes of an image of `size`."""
+    if isinstance(operation, CentralCrop) and operation.fraction is not None:
+        return max(1, round(size[0] * operation.fraction)), max(1, round(size[1] * operation.fraction))
+    assert operation.size != "auto", "the config is resolved"
+    if isinstance(operation, Resize) and operation.mode == "shortest":
+        return _scaled(size, operation.size, covers=True)
+    return operation.size
+
+
+def _scaled(size: Size, target: Size, *, covers: bool) -> Size:
+    """`size` at its own aspect ratio, just large enough to cover `target`, or just small enough to fit in it.
+
+    One side is the target's; the other is rounded down, as torchvision's Resize does.
+    """
+    (height, width), (target_height, target_width) = size, target
+    if (target_height * width >= target_width * height) == covers:
+        return target_height, max(1, target_height * width // height)
+    return max(1, target_width * height // width), target_width
+
+
+def _output_size(geometry: Sequence[Geometry]) -> Size | None:
+    """Height and width after all operations, or None if they depend on the image."""
+    size: Size | None = None
+    for operation in geometry:
+        if _is_relative(operation):
+            size = None if size is None else _target(operation, size)
+        else:
+            size = _target(operation, (1, 1))
+    return size
+
+
+def _is_relative(operation: Geometry) -> bool:
+    """Whether the size after it depends on the size before."""
+    if isinstance(operation, CentralCrop):
+        return operation.fraction is not None
+    return operation.mode == "shortest"
+
+
+def _affine(operations: Sequence[AnyOperation], channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Scale and offset for each channel of all Normalize and Rescale, one after the other."""
+    scale, offset = np.ones(channels), np.zeros(channels)
+    for operation in operations:
+        if isinstance(operation, Normalize):
+            mean, std = (_statistics(operation, field, channels) for field in ("mean", "std"))
+            scale, offset = scale / (255 * std), (offset / 255 - mean) / std
+        elif isinstance(operation, Rescale):
+            scale, offset = scale * operation.scale, offset * operation.scale + operation.offset
+    return tuple(scale.tolist()), tuple(offset.tolist())
+
+
+def _statistics(operation: Normalize, field: str, channels: int) -> np.ndarray:
+    values = np.atleast_1d(np.asarray(getattr(operation, field), dtype=np.float64))
+    if len(values) not in (1, channels):
+        raise _problem(
+            f"Normalize.{field} has {len(values)} values for images of {channels} channel(s); "
+            f"give {channels}, or one number"
+        )
+    return np.broadcast_to(values, channels)
+
+
+def _column(values: tuple[float, ...]) -> np.ndarray:
+    return np.asarray(values, dtype=np.float32)[:, None, None]
+
+
+def _problem(message: str) -> ConfigError:
+    return ConfigError([ConfigProblem("augment.eval", message)])

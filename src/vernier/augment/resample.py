@@ -1,0 +1,210 @@
+"""Resizing along one axis as a matrix: the single source of evaluation's resize.
+
+Pixels are samples at the centres of unit cells. Output pixel o looks at the source position
+(o + 1/2) * input_size / output_size. Its weights are a kernel around it, stretched by the scale when shrinking
+(antialiasing), and sum to 1. Pillow's resize and torch's `interpolate(antialias=True)` compute the same.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple, final
+
+import numpy as np
+
+from vernier.config.augment import Interpolation
+
+_CUBIC_A = -0.5
+_BAND_ROWS = 16
+_BAND_TAPS = 96
+# OpenBLAS computes products of up to so many multiply-adds in the calling thread. With more it wakes threads of
+# its own, which get in the way of the model's and make busy machines many times slower.
+_LARGEST_PRODUCT = 2**18
+
+
+def resampling_matrix(
+    input_size: int,
+    output_size: int,
+    start: int = 0,
+    stop: int | None = None,
+    *,
+    interpolation: Interpolation = "bilinear",
+    antialias: bool = True,
+) -> np.ndarray:
+    """Rows `start` to `stop` of the matrix that resizes an axis.
+
+    Args:
+        input_size: pixels of the axis.
+        output_size: pixels after the resize.
+        start: first output pixel; negative for pixels before the image.
+        stop: end of the output pixels, by default `output_size`; beyond it for pixels after the image.
+        interpolation: bilinear (triangle), bicubic (Keys 1981, a = -0.5) or nearest.
+        antialias: stretch the kernel when shrinking; nearest never does.
+
+    Returns:
+        float64 (stop - start, input_size). Rows sum to 1; rows outside the image are zero.
+    """
+    positions = np.arange(start, output_size if stop is None else stop)
+    centres = (positions + 0.5) * input_size / output_size
+    if interpolation == "nearest":
+        weights, columns = np.ones((len(positions), 1)), np.floor(centres).astype(np.int64)[:, None]
+    else:
+        stretch = max(input_size / output_size, 1.0) if antialias else 1.0
+        weights, columns = _taps(centres, stretch, input_size, interpolation)
+    inside = (positions >= 0) & (positions < output_size)
+    return _scatter(weights[inside], columns[inside], inside, input_size)
+
+
+class AxisStep(NamedTuple):
+    """Resize an axis to `resized` pixels, then keep `start` to `stop`; pixels outside the image are 0."""
+
+    resized: int
+    start: int
+    stop: int
+
+
+def axis_matrix(steps: Sequence[AxisStep], size: int, interpolation: Interpolation) -> np.ndarray:
+    """All steps on an axis of `size` pixels as one matrix, float64 (output pixels, size)."""
+    *earlier, last = steps or [AxisStep(size, 0, size)]
+    sizes = [size, *(step.stop - step.start for step in earlier)]
+    matrix = resampling_matrix(sizes[-1], *last, interpolation=interpolation)
+    for step, before in zip(reversed(earlier), reversed(sizes[:-1]), strict=True):
+        if step.resized == before:
+            matrix = _after_window(matrix, step, before)
+        else:
+            matrix = matrix @ resampling_matrix(before, *step, interpolation=interpolation)
+    return matrix
+
+
+def _after_window(matrix: np.ndarray, window: AxisStep, size: int) -> np.ndarray:
+    """`matrix` applied to a window of an axis of `size` pixels."""
+    first, last = max(window.start, 0), min(window.stop, size)
+    placed = np.zeros((len(matrix), size))
+    placed[:, first:last] = matrix[:, first - window.start : last - window.start]
+    return placed
+
+
+class Band(NamedTuple):
+    """A block of output pixels and the source pixels that they need: float32 (outputs, sources)."""
+
+    outputs: slice
+    sources: slice
+    weights: np.ndarray
+
+
+@final
+@dataclass(frozen=True)
+class Axis:
+    """An axis matrix without most of its zeros.
+
+    Attributes:
+        length: output pixels.
+        sources: the source pixels that are needed at all.
+        bands: the blocks that are not zero, their sources counted from `sources.start`.
+        coverage: float32 (length,), the row sums: 1 inside the image, 0 outside.
+    """
+
+    length: int
+    sources: slice
+    bands: tuple[Band, ...]
+    coverage: np.ndarray
+
+
+@lru_cache(maxsize=512)
+def banded_axis(steps: tuple[AxisStep, ...], size: int, interpolation: Interpolation) -> Axis:
+    """`axis_matrix` in bands; its arrays are shared and read-only."""
+    matrix = axis_matrix(steps, size, interpolation)
+    sources = _extent(matrix)
+    needed = matrix[:, sources].astype(np.float32)
+    taps = np.count_nonzero(needed, axis=1).max(initial=1)
+    height = int(np.clip(_BAND_TAPS // taps, 1, _BAND_ROWS))
+    blocks = (slice(row, min(row + height, len(needed))) for row in range(0, len(needed), height))
+    bands = tuple(_band(needed, block) for block in blocks)
+    coverage = matrix.sum(axis=1).astype(np.float32)
+    for array in (coverage, *(band.weights for band in bands)):
+        array.flags.writeable = False
+    return Axis(len(matrix), sources, bands, coverage)
+
+
+def _band(matrix: np.ndarray, outputs: slice) -> Band:
+    sources = _extent(matrix[outputs])
+    return Band(outputs, sources, np.ascontiguousarray(matrix[outputs, sources]))
+
+
+def _extent(matrix: np.ndarray) -> slice:
+    """From the first to the last column that is not zero; empty for a matrix of zeros."""
+    used = np.flatnonzero(matrix.any(axis=0))
+    return slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(0, 0)
+
+
+def resample(image: np.ndarray, vertical: Axis, horizontal: Axis) -> np.ndarray:
+    """Both axes of an image uint8 (H, W, C); float32 (C, height, width)."""
+    needed = np.ascontiguousarray(image[vertical.sources, horizontal.sources])
+    _, width, channels = needed.shape
+    rows = _resample_rows(needed.reshape(-1, width * channels), vertical)
+    planes = np.ascontiguousarray(rows.reshape(-1, width, channels).transpose(2, 0, 1))
+    return _resample_columns(planes.reshape(-1, width), horizontal).reshape(channels, vertical.length, -1)
+
+
+def _resample_rows(pixels: np.ndarray, axis: Axis) -> np.ndarray:
+    """The axis matrix times uint8 (sources, any); float32 (length, any)."""
+    resampled = np.empty((axis.length, pixels.shape[1]), dtype=np.float32)
+    for outputs, sources, weights in axis.bands:
+        for part in _parts(pixels.shape[1], weights):
+            np.matmul(weights, pixels[sources, part].astype(np.float32), out=resampled[outputs, part])
+    return resampled
+
+
+def _resample_columns(pixels: np.ndarray, axis: Axis) -> np.ndarray:
+    """float32 (any, sources) times the transposed axis matrix; float32 (any, length)."""
+    resampled = np.empty((len(pixels), axis.length), dtype=np.float32)
+    for outputs, sources, weights in axis.bands:
+        for part in _parts(len(pixels), weights):
+            np.matmul(pixels[part, sources], weights.T, out=resampled[part, outputs])
+    return resampled
+
+
+def _parts(length: int, weights: np.ndarray) -> Iterator[slice]:
+    """Parts of `length` vectors whose product with `weights` is not too large."""
+    size = max(1, _LARGEST_PRODUCT // max(1, weights.size))
+    return (slice(start, min(start + size, length)) for start in range(0, length, size))
+
+
+def _taps(
+    centres: np.ndarray, stretch: float, input_size: int, interpolation: Interpolation
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weights and source pixels, both (outputs, taps), of a kernel stretched by `stretch`."""
+    kernel, radius = _KERNELS[interpolation]
+    first = np.floor(centres - radius * stretch).astype(np.int64)
+    columns = first[:, None] + np.arange(int(np.ceil(2 * radius * stretch)) + 1)
+    weights = kernel(np.abs(columns + 0.5 - centres[:, None]) / stretch)
+    weights[(columns < 0) | (columns >= input_size)] = 0.0
+    return weights, columns
+
+
+def _scatter(weights: np.ndarray, columns: np.ndarray, inside: np.ndarray, input_size: int) -> np.ndarray:
+    """The matrix whose rows `inside` hold the weights, scaled to sum 1, at their columns."""
+    # The margin takes the taps beyond the image, whose weight is 0.
+    margin = weights.shape[1]
+    filled = np.zeros((len(weights), input_size + 2 * margin))
+    np.put_along_axis(filled, columns + margin, weights / weights.sum(axis=1, keepdims=True), axis=1)
+    matrix = np.zeros((len(inside), input_size))
+    matrix[inside] = filled[:, margin : margin + input_size]
+    return matrix
+
+
+def _triangle(distance: np.ndarray) -> np.ndarray:
+    return np.maximum(1.0 - distance, 0.0)
+
+
+def _cubic(distance: np.ndarray) -> np.ndarray:
+    a = _CUBIC_A
+    near = ((a + 2) * distance - (a + 3)) * distance * distance + 1
+    far = a * (((distance - 5) * distance + 8) * distance - 4)
+    return np.where(distance < 1, near, np.where(distance < 2, far, 0.0))
+
+
+_KERNELS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], float]] = {
+    "bilinear": (_triangle, 1.0),
+    "bicubic": (_cubic, 2.0),
+}

@@ -1,0 +1,127 @@
+"""What a warp reads of its source, so that shrinking does not alias and nothing is read for nothing.
+
+A warp interpolates between neighbouring pixels, so where it shrinks it would step over the ones in between. The
+source is therefore smoothed first with a box as wide as an output pixel is there, one width for each axis; what
+shrinks by more than `DIRECT` is halved until it does not. Discrete boxes have fractional ends, chosen so that their
+variance is exactly that of the continuous box, s^2 / 12 for a width of s pixels. Halving n times has already brought
+(1 - 4^-n) / 12 of it, in pixels of the halved image, and interpolating there rather than in the source twice that.
+
+Both backends follow the same numbers, drawn up here for a whole batch at once.
+"""
+
+from dataclasses import dataclass
+from typing import Final, final
+
+import numpy as np
+import numpy.typing as npt
+
+from vernier.augment.geometry import Floats, Warp
+
+SHARP: Final = 1.1
+"""Up to this many source pixels an output pixel, the source is not smoothed."""
+DIRECT: Final = 4.0
+"""Up to this many source pixels an output pixel, the source is not halved."""
+REACH: Final = 5
+"""Pixels around a position that smoothing and interpolation may read, with one to spare."""
+
+
+@final
+@dataclass(frozen=True)
+class Sampling:
+    """For each image of a batch: the window to cut, how to reduce it, and the warp from there.
+
+    Attributes:
+        windows: top, left, bottom, right of the part of the source that is read, int64 (N, 4).
+        halvings: how often the window's height and width are halved, int64 (N, 2).
+        variances: variance of the box along y and x that then smooths it, in pixels; 0 for none; float64 (N, 2).
+        matrices: from output coordinates to those of the halved window, float64 (N, 3, 3).
+    """
+
+    windows: npt.NDArray[np.int64]
+    halvings: npt.NDArray[np.int64]
+    variances: Floats
+    matrices: Floats
+
+
+def plan_sampling(warp: Warp, *, border: str, smooth: bool) -> Sampling:
+    """The sampling of each image; `smooth` is off for nearest-neighbour interpolation, which keeps values."""
+    shrink = _shrink(warp) if smooth else np.ones(warp.sizes.shape)
+    halvings = np.maximum(np.ceil(np.log2(shrink / DIRECT)), 0).astype(np.int64)
+    windows = _windows(warp, REACH * 2.0**halvings, border)
+    to_window = np.tile(np.eye(3), (len(windows), 1, 1))
+    to_window[:, :2, 2] = -windows[:, 1::-1]
+    to_window[:, :2] *= 0.5 ** halvings[:, ::-1, None]
+    return Sampling(windows, halvings, _variances(shrink, halvings), to_window @ warp.matrices)
+
+
+def box_taps(variance: float) -> Floats:
+    """Weights of a discrete box with fractional ends and this variance, float64 (2 r + 1,), sum 1.
+
+    A box of width b over 2 r + 1 pixels has the variance r^2 - r (4 r^2 - 1) / (3 b); r is the smallest that does.
+    """
+    radius = int(np.ceil((np.sqrt(1 + 12 * variance) - 1) / 2))
+    if radius == 0:
+        return np.ones(1)
+    width = radius * (4 * radius**2 - 1) / (3 * (radius**2 - variance))
+    taps = np.full(2 * radius + 1, 1 / width)
+    taps[[0, -1]] = (1 - (2 * radius - 1) / width) / 2
+    return taps
+
+
+def inside_rows(warp: Warp) -> npt.NDArray[np.int64]:
+    """Where each output row lies within the image: the first column inside and the first after it.
+
+    A pixel is inside when its middle is. The inside of a projective warp is convex, bounded by the four lines on
+    which x = 0, x = width, y = 0 and y = height, each linear in output coordinates. All images of the batch have
+    one output size (h, w). Returns int64 (N, h, 2), both 0 where a row is outside altogether.
+    """
+    height, width = warp.sizes[0]
+    x, y, w = np.moveaxis(warp.matrices, 1, 0)
+    far_y, far_x = warp.source_sizes[:, 0, None] * w - y, warp.source_sizes[:, 1, None] * w - x
+    lines = np.stack([x, y, far_x, far_y], axis=1)[:, :, None, :]
+    slope, constant = lines[..., 0], lines[..., 1] * (np.arange(height) + 0.5) + lines[..., 2]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        crossing = -constant / slope - 0.5
+    first = np.where(slope > 0, np.ceil(crossing), np.where((slope < 0) | (constant >= 0), 0, width)).max(axis=1)
+    last = np.where(slope < 0, np.floor(crossing), np.where((slope > 0) | (constant >= 0), width, -1)).min(axis=1)
+    start, stop = first.clip(0, width), (last + 1).clip(0, width)
+    return np.where((start < stop)[..., None], np.stack([start, stop], axis=-1), 0).astype(np.int64)
+
+
+def _shrink(warp: Warp) -> Floats:
+    """Source pixels (y, x) that an output pixel spans in the middle of the output, at least 1; float64 (N, 2)."""
+    middle = np.concatenate([warp.sizes[:, ::-1] / 2, np.ones((len(warp.sizes), 1))], axis=1)
+    x, y, w = np.moveaxis(np.einsum("nij,nj->ni", warp.matrices, middle), 1, 0)
+    ahead = w > 0
+    w = np.where(ahead, w, 1.0)
+    position = np.stack([x / w, y / w], axis=1)
+    slopes = warp.matrices[:, :2, :2] - position[:, :, None] * warp.matrices[:, 2:, :2]
+    spans = np.linalg.norm(slopes / w[:, None, None], axis=2)
+    return np.where(ahead[:, None], np.maximum(spans[:, ::-1], 1.0), 1.0)
+
+
+def _variances(shrink: Floats, halvings: npt.NDArray[np.int64]) -> Floats:
+    width = shrink / 2.0**halvings
+    variances = (width**2 - 3 * (1 - 0.25**halvings)) / 12
+    return np.where(shrink > SHARP, variances, 0.0)
+
+
+def _windows(warp: Warp, margin: Floats, border: str) -> npt.NDArray[np.int64]:
+    """The box around the output's corners in the source, with a margin (y, x), within the image."""
+    edges = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]) * warp.sizes[:, None, ::-1]
+    corners = np.concatenate([edges, np.ones((len(edges), 4, 1))], axis=2)
+    x, y, w = np.moveaxis(corners @ warp.matrices.transpose(0, 2, 1), 2, 0)
+    ahead = (w > 0).all(axis=1, keepdims=True)
+    positions = np.stack([y, x], axis=2) / np.where(ahead, w, 1.0)[:, :, None]
+    low, high = positions.min(axis=1), positions.max(axis=1)
+    if border == "reflect":
+        low, high = _with_reflections(low, high, warp.source_sizes)
+    start = np.where(ahead, np.floor(low - margin), 0).clip(0, warp.source_sizes - 1)
+    stop = np.where(ahead, np.ceil(high + margin), warp.source_sizes).clip(start + 1, warp.source_sizes)
+    return np.concatenate([start, stop], axis=1).astype(np.int64)
+
+
+def _with_reflections(low: Floats, high: Floats, sizes: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """A range of positions, together with where its parts outside the image are mirrored to."""
+    mirrored_low = np.where(high > sizes, np.minimum(low, 2 * sizes - high), low)
+    return mirrored_low, np.where(low < 0, np.maximum(high, -low), high)

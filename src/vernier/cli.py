@@ -1,0 +1,280 @@
+"""The `vernier` command. Nothing heavy is imported before a verb needs it."""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from vernier import __version__
+from vernier.errors import VernierError
+
+_HELP = """\
+usage: vernier VERB ...
+
+  quickstart                           train on the bundled digits, evaluate, write a report
+  train [CONFIG.yaml] [key=value ...]  train; data=DIR is enough
+  resume RUN [key=value ...]           go on with an interrupted or finished run
+  evaluate BUNDLE|RUN [data=DIR]       measure a model on a data set
+  predict BUNDLE|RUN IMAGE|DIR ...     classify images
+  benchmark train|pipeline [CONFIG.yaml] [key=value ...]
+                                       images per second of training steps or of the input pipeline
+  config [CONFIG.yaml] [key=value ...] show a config with its defaults; --schema prints the JSON Schema
+
+`key=value` and `--key value` are the same. `vernier VERB --help` tells more. `--json` prints one JSON object on
+standard output and nothing else there. Exit status: 0 done; 1 done, but something in the input failed; 2 an error
+that you can mend; 130 or 143 stopped by a signal, resumable."""
+
+_VERB_HELP = {
+    "quickstart": """\
+usage: vernier quickstart [key=value ...] [--json]
+
+Trains a small network on scikit-learn's digits (1797 pictures of real handwriting, no download), evaluates it on
+the held-out test split and writes a report.""",
+    "train": """\
+usage: vernier train [CONFIG.yaml] [key=value ...] [--json]
+
+  vernier train data=photos                      class folders; photos/train, photos/val, photos/test when there
+  vernier train data=photos model=resnet18 train.epochs=20 optimizer.lr=0.01
+  vernier train recipe.yaml --data.batch_size 64
+
+The same command again resumes an interrupted training. run.new=true starts afresh. docs/config-reference.md lists
+all keys.""",
+    "resume": """\
+usage: vernier resume RUN [key=value ...] [--json]
+
+Goes on with an interrupted run, or with a finished one for more epochs: vernier resume RUN train.epochs=30""",
+    "evaluate": """\
+usage: vernier evaluate BUNDLE|RUN [data=DIR] [key=value ...] [--split train|val|test|all] [--output DIR] [--json]
+
+Measures a model on class folders or any other source. Without `data`, a run is measured on its own data.
+--output writes predictions, per-class figures and the confusion matrix there.""",
+    "predict": """\
+usage: vernier predict BUNDLE|RUN IMAGE|DIR ... [--top-k N] [--probabilities] [--csv FILE] [--jsonl FILE]
+                       [--batch-size N] [--json]
+
+Classifies images. Files that can't be read are listed at the end, with exit status 1.""",
+    "benchmark": """\
+usage: vernier benchmark train|pipeline [CONFIG.yaml] [key=value ...] [--seconds S] [--end-to-end] [--json]
+
+train: optimizer steps on a batch that lies on the device; --end-to-end includes the loader.
+pipeline: from file or store to the normalised float batch that the first layer receives.""",
+    "config": """\
+usage: vernier config [CONFIG.yaml] [key=value ...] [--json]
+       vernier config --schema
+
+Shows a config with all defaults, or the JSON Schema that editors complete and check YAML files by.""",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; returns the exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_HELP)
+        return 0
+    if words[0] in ("-V", "--version"):
+        print(f"vernier {__version__}")
+        return 0
+    verb, rest = words[0], words[1:]
+    if verb not in _VERBS:
+        return _unknown_verb(verb)
+    if any(word in ("-h", "--help") for word in rest):
+        print(_VERB_HELP[verb])
+        return 0
+    return _run(verb, rest)
+
+
+def _run(verb: str, rest: list[str]) -> int:
+    try:
+        return _VERBS[verb](rest)
+    except VernierError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone, as `head` does.
+        sys.stderr.close()
+        return 0
+
+
+def _unknown_verb(verb: str) -> int:
+    from difflib import get_close_matches
+
+    close = get_close_matches(verb, _VERBS, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    print(f"error: {verb!r} is not a verb of vernier{hint} Verbs: {', '.join(_VERBS)}", file=sys.stderr)
+    return 2
+
+
+def _train(words: list[str]) -> int:
+    from vernier import api
+    from vernier.config.overrides import split_config_argument
+
+    as_json = _take_switch(words, "--json")
+    file, overrides = split_config_argument(words)
+    return _end(api.train(file, *overrides), as_json)
+
+
+def _quickstart(words: list[str]) -> int:
+    from vernier import api
+
+    as_json = _take_switch(words, "--json")
+    end = api.quickstart(*words)
+    if not as_json:
+        _congratulate(end.result, end.run.path)
+    return _end(end, as_json)
+
+
+def _congratulate(result: dict[str, Any], run: Path) -> None:
+    test = result["test"]
+    if test is not None:
+        print(f"test accuracy {test['accuracy']:.4f} on {test['n']} images, {result['seconds']:.1f} s of training")
+    print(f"report: {run / 'report.html'}")
+    print("next:")
+    print(f"  vernier evaluate {run}")
+    print("  vernier train data=DIRECTORY_OF_CLASS_FOLDERS")
+    print(f"  vernier predict {run} IMAGE")
+
+
+def _resume(words: list[str]) -> int:
+    from vernier import api
+
+    as_json = _take_switch(words, "--json")
+    run = _take_path(words, "resume", "RUN")
+    return _end(api.resume(run, *words), as_json)
+
+
+def _end(end: Any, as_json: bool) -> int:
+    if as_json:
+        _print_json({**end.result, "run": str(end.run.path)})
+    status: int = end.exit_status
+    return status
+
+
+def _evaluate(words: list[str]) -> int:
+    from vernier import api
+    from vernier.evaluation.tables import measures_table
+
+    as_json = _take_switch(words, "--json")
+    split, output = _take_value(words, "--split"), _take_value(words, "--output")
+    bundle = _take_path(words, "evaluate", "BUNDLE or RUN")
+    report = api.evaluate(bundle, *words, split=split, output=Path(output) if output else None)
+    if as_json:
+        _print_json(report.to_json())
+    else:
+        print(report.which)
+        print(measures_table(report.measures))
+    return 0
+
+
+def _predict(words: list[str]) -> int:
+    from vernier import api
+    from vernier.deploy import predict as writing
+
+    as_json, probabilities = _take_switch(words, "--json"), _take_switch(words, "--probabilities")
+    csv, jsonl = _take_value(words, "--csv"), _take_value(words, "--jsonl")
+    top_k, batch_size = int(_take_value(words, "--top-k") or 1), int(_take_value(words, "--batch-size") or 32)
+    bundle = _take_path(words, "predict", "BUNDLE or RUN")
+    result = api.predict(bundle, words, top_k=top_k, batch_size=batch_size)
+    if csv:
+        writing.write_csv(Path(csv), result, probabilities=probabilities)
+    if jsonl:
+        writing.write_json_lines(Path(jsonl), result, probabilities=probabilities)
+    if as_json:
+        _print_json(writing.to_json(result, probabilities=probabilities))
+    else:
+        print(writing.to_text(result))
+    return 1 if result.failures else 0
+
+
+def _benchmark(words: list[str]) -> int:
+    from vernier import api
+    from vernier.config.overrides import split_config_argument
+
+    as_json, end_to_end = _take_switch(words, "--json"), _take_switch(words, "--end-to-end")
+    seconds = float(_take_value(words, "--seconds") or 10)
+    if not words or words[0] not in ("train", "pipeline"):
+        raise UsageError("benchmark", "say what to measure: train or pipeline")
+    what = words.pop(0)
+    file, overrides = split_config_argument(words)
+    if what == "train":
+        timing = api.benchmark_train(file, *overrides, seconds=seconds, end_to_end=end_to_end)
+    else:
+        timing = api.benchmark_pipeline(file, *overrides, seconds=seconds)
+    if as_json:
+        _print_json(timing.to_json())
+    else:
+        print(
+            f"{timing.images_per_second:.1f} images/s, step {timing.step_ms_p50:.2f} ms (p95 {timing.step_ms_p95:.2f}), "
+            f"n = {timing.n} steps of {timing.batch_size} images"
+        )
+    return 0
+
+
+def _config(words: list[str]) -> int:
+    from vernier.config.overrides import split_config_argument
+
+    if _take_switch(words, "--schema"):
+        from vernier.config.json_schema import json_schema
+
+        _print_json(json_schema())
+        return 0
+    from vernier.config.loading import load_config
+    from vernier.config.writing import config_text
+
+    as_json = _take_switch(words, "--json")
+    file, overrides = split_config_argument(words)
+    config = load_config(file, overrides, complete=False).config
+    if as_json:
+        _print_json(config.model_dump(mode="json"))
+    else:
+        print(config_text(config, {}), end="")
+    return 0
+
+
+class UsageError(VernierError):
+    """A verb's words are off."""
+
+    def __init__(self, verb: str, problem: str) -> None:
+        super().__init__(f"{problem}\n{_VERB_HELP[verb]}")
+
+
+def _take_switch(words: list[str], name: str) -> bool:
+    found = name in words
+    while name in words:
+        words.remove(name)
+    return found
+
+
+def _take_value(words: list[str], name: str) -> str | None:
+    for place, word in enumerate(words):
+        if word == name and place + 1 < len(words):
+            del words[place]
+            return words.pop(place)
+        if word.startswith(f"{name}="):
+            return words.pop(place).partition("=")[2]
+    return None
+
+
+def _take_path(words: list[str], verb: str, what: str) -> str:
+    if not words or "=" in words[0] or words[0].startswith("-"):
+        raise UsageError(verb, f"name the {what} first")
+    return words.pop(0)
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+_VERBS: dict[str, Callable[[list[str]], int]] = {
+    "quickstart": _quickstart,
+    "train": _train,
+    "resume": _resume,
+    "evaluate": _evaluate,
+    "predict": _predict,
+    "benchmark": _benchmark,
+    "config": _config,
+}

@@ -1,0 +1,187 @@
+"""Bytes of an image file to upright uint8 pixels.
+
+The first bytes decide what a file is, never its name. JPEG goes through simplejpeg. CMYK JPEG, and JPEG that
+simplejpeg objects to without saying that pixels are missing, go through Pillow, as do all other kinds. Both let
+other threads run while they decode.
+
+- Colour becomes grey by ITU-R BT.601 (for JPEG that is the stored luma channel), grey becomes colour by
+  repetition.
+- Transparent pixels are laid over white, as a viewer or a web page shows them; the colours hidden beneath full
+  transparency are arbitrary and never reach a model.
+- 16 bits a channel become 8 by the full range (0..65535 -> 0..255), never by clipping.
+- The EXIF orientation is applied, whatever the kind of file.
+- Of animations and multi-page files, the first frame counts.
+"""
+
+import io
+import struct
+from collections.abc import Callable
+from typing import BinaryIO, Final
+
+import cv2
+import numpy as np
+import PIL
+import simplejpeg
+from PIL import Image, ImageFile
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from vernier.data.byte_reading import FormatError
+from vernier.data.headers import Header, Kind, read_header
+from vernier.errors import DataError
+
+DECODER_VERSION: Final = f"1 simplejpeg={simplejpeg.__version__} pillow={PIL.__version__}"
+"""Changes whenever pixels may: the version of this module and of the libraries that decode."""
+
+# Pillow's own classes rather than Image.open: no other formats, and no process-wide pixel limit that warns.
+_PILLOW_FILES: Final[dict[Kind, Callable[[BinaryIO], ImageFile.ImageFile]]] = {
+    "JPEG": JpegImageFile,
+    "CMYK JPEG": JpegImageFile,
+    "PNG": PngImageFile,
+    "GIF": GifImageFile,
+    "BMP": BmpImageFile,
+    "WebP": WebPImageFile,
+    "TIFF": TiffImageFile,
+}
+_PILLOW_ERRORS: Final = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    struct.error,
+    Image.DecompressionBombError,
+)
+_MODES: Final = {1: "L", 3: "RGB"}
+_JPEG_COLOURS: Final = {1: "GRAY", 3: "RGB"}
+_HARMLESS_JPEG_DAMAGE: Final = ("extraneous bytes", "bad ICC marker")
+
+
+class ImageError(DataError):
+    """One image that can't be read."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+def decode(data: bytes, *, channels: int, max_pixels: int, path: str = "image") -> np.ndarray:
+    """Pixels of the image file whose content is `data`: uint8 (H, W, channels), upright, C-contiguous.
+
+    `channels` is 1 or 3; `path` only names the image in errors.
+
+    Raises:
+        ImageError: not an image, damaged, cut short, or more than `max_pixels` (found out before decoding).
+    """
+    try:
+        header = _checked_header(io.BytesIO(data), max_pixels)
+        pixels = (
+            _decode_jpeg(data, channels)
+            if header.kind == "JPEG"
+            else _decode_other(data, header.kind, channels)
+        )
+        # Pillow turns TIFF upright by itself.
+        upright = pixels if header.kind == "TIFF" else turn_upright(pixels, header.orientation)
+        _check_size(upright, header)
+    except FormatError as error:
+        raise ImageError(path, str(error)) from error
+    return upright
+
+
+def image_size(file: BinaryIO, *, max_pixels: int, path: str = "image") -> tuple[int, int]:
+    """(H, W) in pixels that `decode` would give, from the header alone.
+
+    Raises:
+        ImageError: not an image, cut short within the header, or more than `max_pixels`.
+    """
+    try:
+        return _checked_header(file, max_pixels).upright_size
+    except FormatError as error:
+        raise ImageError(path, str(error)) from error
+
+
+def turn_upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """(H, W, C) as stored -> upright, by the EXIF orientation 1 to 8 (Exif 2.32, tag 274); 5 to 8 swap H, W."""
+    if orientation >= 5:
+        pixels = cv2.transpose(pixels).reshape(pixels.shape[1], pixels.shape[0], -1)
+    mirror = _MIRRORS[orientation]
+    return pixels if mirror is None else cv2.flip(pixels, mirror).reshape(pixels.shape)
+
+
+# What is left to do after the transposition of 5 to 8, as cv2.flip counts: 1 left-right, 0 upside-down, -1 both.
+_MIRRORS: Final = {1: None, 2: 1, 3: -1, 4: 0, 5: None, 6: 1, 7: -1, 8: 0}
+
+
+def _checked_header(file: BinaryIO, max_pixels: int) -> Header:
+    header = read_header(file)
+    if header.height * header.width > max_pixels:
+        raise FormatError(
+            f"is {header.height}x{header.width} pixels (height x width), more than data.max_pixels={max_pixels}:"
+            " make it smaller, or raise data.max_pixels if you trust the file"
+        )
+    return header
+
+
+def _check_size(pixels: np.ndarray, header: Header) -> None:
+    if pixels.shape[:2] != header.upright_size:
+        raise FormatError(f"is damaged: the header says {header.upright_size}, the pixels {pixels.shape[:2]}")
+
+
+def _decode_jpeg(data: bytes, channels: int) -> np.ndarray:
+    try:
+        pixels: np.ndarray = simplejpeg.decode_jpeg(data, colorspace=_JPEG_COLOURS[channels], strict=True)
+    except ValueError as error:
+        _refuse_missing_pixels(str(error))
+        # simplejpeg tells its first objection only; Pillow accepts a harmless one but not a file cut short.
+        return _decode_other(data, "JPEG", channels)
+    return pixels
+
+
+def _refuse_missing_pixels(objection: str) -> None:
+    if "Premature end of JPEG file" in objection:
+        raise FormatError("is truncated")
+    if "Corrupt JPEG data" in objection and not any(words in objection for words in _HARMLESS_JPEG_DAMAGE):
+        raise FormatError(f"is damaged ({objection.strip()})")
+
+
+def _decode_other(data: bytes, kind: Kind, channels: int) -> np.ndarray:
+    try:
+        with _PILLOW_FILES[kind](io.BytesIO(data)) as image:
+            image.load()
+            return _pixels(image, channels)
+    except _PILLOW_ERRORS as error:
+        if "truncated" in str(error).lower():
+            raise FormatError("is truncated") from error
+        raise FormatError(f"is damaged, or a kind of {kind} that is not read ({error})") from error
+
+
+def _pixels(image: Image.Image, channels: int) -> np.ndarray:
+    if image.mode.startswith("I;16"):
+        return _repeat(_eight_bits(np.asarray(image)), channels)
+    if image.mode in ("I", "F"):
+        raise FormatError(
+            "has 32 bits a channel, whose range of values is not known: convert it to 8 or 16 bits a channel"
+        )
+    if image.has_transparency_data:
+        image = _over_white(image)
+    pixels = np.array(image.convert(_MODES[channels]))
+    return pixels.reshape(image.height, image.width, channels)
+
+
+def _eight_bits(grey: np.ndarray) -> np.ndarray:
+    return ((grey.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _repeat(grey: np.ndarray, channels: int) -> np.ndarray:
+    return np.repeat(grey[:, :, None], channels, axis=2)
+
+
+def _over_white(image: Image.Image) -> Image.Image:
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))

@@ -1,0 +1,191 @@
+"""Class folders: `DIR/<class>/**`, or the same below `DIR/train`, `DIR/val` and `DIR/test`."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from vernier.config.data import DataConfig
+from vernier.data.sources.listing import ListedFile, Listing
+from vernier.data.sources.selection import SPLIT_NAMES
+from vernier.data.wording import did_you_mean, listed
+from vernier.errors import DataError
+
+EXTENSIONS = frozenset({"jpg", "jpeg", "jpe", "png", "bmp", "gif", "webp", "tif", "tiff"})
+"""Of image files, in any letter case."""
+
+_SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
+
+
+def list_directory(directory: Path, data: DataConfig, key: str) -> Listing:
+    """Class folders, below split folders where `directory` has them.
+
+    Args:
+        directory: The source.
+        data: `train_split` and `val_split` say which folders are splits when they have other names.
+        key: The config key that named the directory, for messages.
+
+    Raises:
+        DataError: the directory can't be read, has no class folders, or mixes class and split folders.
+    """
+    root = absolute(directory)
+    skipped: Counter[str] = Counter()
+    folders = _folders(root, key, skipped)
+    splits = _split_folders(root, folders, data, key)
+    if not splits:
+        return _listing(root, {"": root}, skipped, key)
+    for folder in sorted(set(folders) - set(splits)):
+        skipped["beside the split folders"] += sum(1 for _ in _walk(root / folder, key, Counter()))
+    return _listing(root, {name: root / name for name in splits}, skipped, key)
+
+
+def list_class_folders(directory: Path, key: str) -> Listing:
+    """Class folders straight below `directory`; folders named like splits are classes, unless all are.
+
+    Raises:
+        DataError: the directory can't be read, has no class folders, or has split folders.
+    """
+    root = absolute(directory)
+    folders = _folders(root, key, Counter())
+    if folders and all(folder.casefold() in SPLIT_NAMES for folder in folders):
+        raise DataError(
+            f"{key}={directory}: has the folders {listed(folders)}, which are splits, not classes; write "
+            f"{key}={directory / folders[0]}, or data.source={directory} for all of them"
+        )
+    return _listing(root, {"": root}, Counter(), key)
+
+
+def absolute(path: Path) -> Path:
+    """The path from the root directory, without `..`; links stay as they are."""
+    return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100
+
+
+def _listing(root: Path, splits: dict[str, Path], skipped: Counter[str], key: str) -> Listing:
+    files: list[ListedFile] = []
+    classes: set[str] = set()
+    for split, base in splits.items():
+        folders = _folders(base, key, Counter())
+        classes.update(folders)
+        _count_loose_files(base, key, skipped)
+        for folder in folders:
+            paths = _walk(base / folder, key, skipped)
+            files += [ListedFile(_relative(path, root), (folder,), split) for path in paths]
+    if not classes:
+        raise DataError(_no_class_folders(root, key, skipped))
+    return Listing(root.name or "images", root, tuple(files), tuple(sorted(classes)), False, skipped)
+
+
+def _no_class_folders(root: Path, key: str, skipped: Counter[str]) -> str:
+    loose = skipped["an image outside the class folders"]
+    found = f"{loose} images lie directly in it" if loose else "no images in it"
+    return (
+        f"{key}={root}: no class folders, {found}; put the images of each class in a folder of its own "
+        f"({root.name}/cat/1.jpg), or list them in a CSV file with the columns path and label"
+    )
+
+
+def _split_folders(root: Path, folders: Sequence[str], data: DataConfig, key: str) -> list[str]:
+    """The folders that are splits; none when they are classes."""
+    chosen = [name for name in (data.train_split, data.val_split) if name not in (None, "none")]
+    nested = [folder for folder in folders if _folders(root / folder, key, Counter())]
+    if chosen:
+        _refuse_absent_train(root, nested, data)
+        return nested
+    splits = [folder for folder in nested if folder.casefold() in SPLIT_NAMES]
+    meanings = Counter(SPLIT_NAMES[folder.casefold()] for folder in splits)
+    if double := [folder for folder in splits if meanings[SPLIT_NAMES[folder.casefold()]] > 1]:
+        raise DataError(f"{key}={root}: {listed(double)} mean the same split; remove or merge one of them")
+    others = sorted(set(folders) - set(splits))
+    if splits and others and not ("train" in meanings and len(meanings) > 1):
+        raise DataError(
+            f"{key}={root}: can't tell splits from classes: {listed(splits)} looks like a split of class "
+            f"folders, {listed(others)} like a class. Write data.train={root / 'train'} (data.val, data.test) "
+            "for splits, or rename the folder if it is a class"
+        )
+    return splits
+
+
+def _refuse_absent_train(root: Path, nested: Sequence[str], data: DataConfig) -> None:
+    """With splits chosen by name, a directory without any split is refused here, in words of its own."""
+    named = [folder.casefold() for folder in nested]
+    if data.train_split is None and "train" not in named:
+        raise DataError(
+            f"data.val_split={data.val_split}: {root} has no folder train with class folders in it; name the "
+            f"folder to train on with data.train_split.{did_you_mean('train', nested)} "
+            f"Folders with folders in them: {listed(nested) or 'none'}"
+        )
+
+
+def _folders(directory: Path, key: str, skipped: Counter[str]) -> list[str]:
+    """Names of the visible folders in a directory, sorted."""
+    entries = _entries(directory, key)
+    skipped["hidden"] += sum(_is_hidden(entry.name) for entry in entries)
+    return [entry.name for entry in entries if not _is_hidden(entry.name) and _kind(entry) == "folder"]
+
+
+def _count_loose_files(directory: Path, key: str, skipped: Counter[str]) -> None:
+    for entry in _entries(directory, key):
+        if _is_hidden(entry.name) or _kind(entry) == "folder":
+            continue
+        skipped[_why_not(entry) or "an image outside the class folders"] += 1
+
+
+def _walk(folder: Path, key: str, skipped: Counter[str]) -> Iterator[str]:
+    """Paths of the images below a folder. A link back to a folder above is not followed."""
+    pending: list[tuple[str, frozenset[tuple[int, int]]]] = [(str(folder), frozenset())]
+    while pending:
+        directory, above = pending.pop()
+        status = Path(directory).stat()
+        identity = (status.st_dev, status.st_ino)
+        if identity in above:
+            skipped["a link to a folder above it"] += 1
+            continue
+        for entry in _entries(Path(directory), key):
+            if _is_hidden(entry.name):
+                skipped["hidden"] += 1
+            elif _kind(entry) == "folder":
+                pending.append((entry.path, above | {identity}))
+            elif reason := _why_not(entry):
+                skipped[reason] += 1
+            else:
+                yield entry.path
+
+
+def _entries(directory: Path, key: str) -> list["os.DirEntry[str]"]:
+    try:
+        with os.scandir(directory) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except FileNotFoundError:
+        raise DataError(f"{key}={directory}: no such directory; check the path") from None
+    except NotADirectoryError:
+        raise DataError(f"{key}={directory}: is a file, not a directory; check the path") from None
+    except OSError as error:
+        raise DataError(
+            f"{key}: the directory {directory} can't be read: {error.strerror}; check its permissions"
+        ) from None
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name.casefold() in _SYSTEM_FILES
+
+
+def _kind(entry: "os.DirEntry[str]") -> str:
+    try:
+        return "folder" if entry.is_dir() else "file" if entry.is_file() else "other"
+    except OSError:
+        # A link that leads to itself.
+        return "other"
+
+
+def _why_not(entry: "os.DirEntry[str]") -> str | None:
+    """Why an entry that is no folder is no image file, or None if it is one."""
+    if _kind(entry) == "other":
+        return "a broken link or a special file"
+    extension = os.path.splitext(entry.name)[1]  # noqa: PTH122
+    if extension[1:].casefold() in EXTENSIONS:
+        return None
+    return f"not an image file ({extension.casefold() or 'no extension'})"
+
+
+def _relative(path: str, root: Path) -> str:
+    return path[len(str(root)) :].lstrip(os.sep).replace(os.sep, "/")

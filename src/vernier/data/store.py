@@ -1,0 +1,132 @@
+"""Decoded images, in memory, on disk, or not kept at all: `open_store` chooses and builds.
+
+Pixels are touched once: a set is decoded in full, checked and hashed before the first step, and training reads
+uint8 arrays from then on. `data.store=off` decodes at every access; its check is remembered in `data.store_dir`.
+"""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from vernier.atomic import write_text_atomically
+from vernier.config.data import DataConfig
+from vernier.data.available_memory import available_memory
+from vernier.data.disk_store import (
+    DiskStore,
+    StoreWriteError,
+    build_disk_store,
+    decoded_bytes,
+    load_disk_store,
+    megabytes,
+)
+from vernier.data.images import ArrayImages, Images
+from vernier.data.memory_store import MemoryStore, OffStore
+from vernier.data.read_all import Reader
+from vernier.data.store_base import BadImage, Reading, Store, check_bad
+from vernier.data.store_directory import store_directory
+from vernier.errors import DataError, RunError
+
+__all__ = ["BadImage", "DiskStore", "MemoryStore", "OffStore", "Store", "open_store"]
+
+_SMALL: Final = 512 * 2**20
+_SHARE_OF_MEMORY: Final = 0.25
+
+
+def open_store(
+    images: Images, data: DataConfig, threads: int, progress: Callable[[int, int], None] | None = None
+) -> Store:
+    """The store of `images` that `data.store` asks for, every image checked.
+
+    auto: images that are in memory already stay as they are; a disk store that exists is used; up to 512 MiB and
+    a quarter of the memory are decoded into memory; else a disk store is built where there is room; else memory up
+    to the quarter; else every access decodes. Reading takes `threads` threads (0: the caller's), and `progress`
+    gets (images done, images in all) from the caller's thread.
+
+    Raises:
+        DataError: bad images (unless `data.on_bad_image` is skip), no room for the store asked for.
+    """
+    reader = Reader(images, data.on_bad_image, threads, progress)
+    if isinstance(images, ArrayImages) and data.store != "disk":
+        return OffStore(images, reader.read_all(_forget), "memory: the source has its images there already")
+    directory = store_directory(data.store_dir) / images.fingerprint()[:32]
+    return _OPENERS[data.store](reader, directory)
+
+
+def _auto(reader: Reader, directory: Path) -> Store:
+    existing = load_disk_store(directory, reader)
+    if existing is not None:
+        return existing
+    sizes = reader.sizes()
+    total = decoded_bytes(sizes, reader.images.channels)
+    limit = int(available_memory() * _SHARE_OF_MEMORY)
+    if total <= min(limit, _SMALL):
+        return _in_memory(reader, f"memory: {megabytes(total)} decoded")
+    try:
+        return build_disk_store(reader, directory, sizes)
+    except StoreWriteError as error:
+        if total <= limit:
+            return _in_memory(reader, f"memory: {megabytes(total)} decoded, as the disk won't do ({error})")
+        return _checked(
+            reader, directory, f"off: {megabytes(total)} decoded, and the disk won't do ({error})"
+        )
+
+
+def _memory(reader: Reader, _: Path) -> Store:
+    total, available = decoded_bytes(reader.sizes(), reader.images.channels), available_memory()
+    if total > available:
+        raise DataError(
+            f"data.store=memory: the decoded images need {megabytes(total)}, {megabytes(available)} are "
+            "available. Take data.store=disk, or data.store=off."
+        )
+    return _in_memory(reader, f"memory: {megabytes(total)} decoded, as data.store says")
+
+
+def _disk(reader: Reader, directory: Path) -> Store:
+    existing = load_disk_store(directory, reader)
+    return build_disk_store(reader, directory, reader.sizes()) if existing is None else existing
+
+
+def _off(reader: Reader, directory: Path) -> Store:
+    return _checked(reader, directory, "off: images are decoded at every access, as data.store says")
+
+
+_OPENERS: Final = {"auto": _auto, "memory": _memory, "disk": _disk, "off": _off}
+
+
+def _in_memory(reader: Reader, reason: str) -> MemoryStore:
+    pixels: list[np.ndarray | None] = [None] * len(reader.images)
+    reading = reader.read_all(pixels.__setitem__)
+    return MemoryStore(pixels, reading, reason)
+
+
+def _checked(reader: Reader, directory: Path, reason: str) -> OffStore:
+    record = directory.with_suffix(".check.json")
+    reading = _remembered(record)
+    if reading is None:
+        reading = reader.read_all(_forget)
+        _remember(record, reading)
+    check_bad(reading.bad, len(reader.images), reader.on_bad_image)
+    return OffStore(reader.images, reading, reason)
+
+
+def _remembered(record: Path) -> Reading | None:
+    try:
+        return Reading.from_json(json.loads(record.read_text()))
+    except (OSError, ValueError, TypeError, KeyError):
+        # Whatever is wrong with the record, the images are checked again.
+        return None
+
+
+def _remember(record: Path, reading: Reading) -> None:
+    # Without a record the next run checks again: no reason to stop this one.
+    with suppress(OSError, RunError):
+        record.parent.mkdir(parents=True, exist_ok=True)
+        write_text_atomically(record, json.dumps(reading.to_json()))
+
+
+def _forget(position: int, pixels: np.ndarray) -> None:
+    """Keep nothing."""

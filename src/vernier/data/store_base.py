@@ -1,0 +1,114 @@
+"""What every store of decoded images is."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, final
+
+import numpy as np
+
+from vernier.data.images import ImageError
+from vernier.errors import DataError
+
+OnBadImage = Literal["error", "skip"]
+_SHOWN_ERRORS: Final = 20
+
+
+@final
+@dataclass(frozen=True)
+class BadImage:
+    """An image that can't be read: its position among the images, and why."""
+
+    position: int
+    error: ImageError
+
+
+@final
+@dataclass(frozen=True)
+class Reading:
+    """What came of reading every image once."""
+
+    content_hash: str
+    """SHA-256 over every key and its pixels, in order: the same whatever the kind of store."""
+    bad: tuple[BadImage, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON types."""
+        bad = [[image.position, image.error.path, image.error.reason] for image in self.bad]
+        return {"content_hash": self.content_hash, "bad": bad}
+
+    @staticmethod
+    def from_json(values: dict[str, Any]) -> "Reading":
+        """What `to_json` was called on.
+
+        Raises:
+            KeyError, TypeError, ValueError: not what it gave.
+        """
+        bad = (BadImage(int(position), ImageError(path, reason)) for position, path, reason in values["bad"])
+        return Reading(str(values["content_hash"]), tuple(bad))
+
+
+class Store(ABC):
+    """Decoded images by position, every one of them checked before the store was opened.
+
+    Safe to use from several threads. Each process opens its own.
+    """
+
+    def __init__(self, reading: Reading, reason: str) -> None:
+        self.reason = reason
+        """Which kind of store this is and why: a phrase for the log."""
+        self._reading = reading
+        self._errors = {image.position: image.error for image in reading.bad}
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 over every key and its pixels, in order: the same whatever the kind of store."""
+        return self._reading.content_hash
+
+    @property
+    def bad(self) -> tuple[BadImage, ...]:
+        """Images that can't be read; their positions must not be asked for."""
+        return self._reading.bad
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Number of images, the bad ones included."""
+
+    def __getitem__(self, position: int) -> np.ndarray:
+        """Pixels, uint8 (H, W, C), read-only.
+
+        Raises:
+            ImageError: the image is among `bad`.
+        """
+        if position in self._errors:
+            raise self._errors[position]
+        pixels = self._pixels(position)
+        pixels.flags.writeable = False
+        return pixels
+
+    @abstractmethod
+    def _pixels(self, position: int) -> np.ndarray:
+        """Pixels of an image that is not among `bad`; an array (view) that nobody else holds."""
+
+
+def check_bad(bad: Sequence[BadImage], total: int, on_bad_image: OnBadImage) -> None:
+    """Stop when images can't be read and are not to be skipped, or when there is none left.
+
+    Raises:
+        DataError: the first 20 bad images with path and reason, how many more, and the remedy.
+    """
+    if len(bad) == total:
+        raise DataError(f"none of the {total} images can be read{_listed(bad)}")
+    if bad and on_bad_image == "error":
+        raise DataError(
+            f"{len(bad)} of {total} images can't be read{_listed(bad)}\n"
+            "Mend or remove them, or leave them out with data.on_bad_image=skip."
+        )
+
+
+def _listed(bad: Sequence[BadImage]) -> str:
+    lines = [f"\n  {image.error}" for image in bad[:_SHOWN_ERRORS]]
+    more = len(bad) - _SHOWN_ERRORS
+    if more > 0:
+        lines.append(f"\n  and {more} more")
+    return ":" + "".join(lines) if lines else "."

@@ -1,0 +1,119 @@
+"""Logits of many images: preprocessing in threads ahead of the model."""
+
+import contextlib
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import nn
+
+from vernier.augment.preprocess import Preprocessing
+from vernier.config.train import Precision
+
+_BATCHES_AHEAD = 2
+
+
+class ImageSequence(Protocol):
+    """Decoded images by position: a store, a list."""
+
+    def __getitem__(self, index: int, /) -> np.ndarray:
+        """uint8 (H, W, C)."""
+        ...
+
+
+def predict_logits(
+    module: nn.Module,
+    images: ImageSequence,
+    indices: Sequence[int] | np.ndarray,
+    preprocessing: Preprocessing,
+    *,
+    batch_size: int,
+    threads: int,
+    device: torch.device | str = "cpu",
+    precision: Precision = "32-true",
+    memory_format: torch.memory_format = torch.channels_last,
+) -> np.ndarray:
+    """Logits of `images[index]` for each index, in eval mode; the module's own modes are restored afterwards.
+
+    Batches are consecutive parts of `indices`, so the result does not depend on the threads.
+
+    Args:
+        module: on `device`, its weights in the precision asked for.
+        images: uint8 (H, W, C) each.
+        indices: positions in `images`; may be empty.
+        preprocessing: what makes an image the module's input.
+        batch_size: images at once; the last batch may be smaller.
+        threads: threads that read and preprocess; 0 does it in the calling thread.
+        device: where the module is.
+        precision: as `train.precision`; 16-mixed on a CPU is bf16-mixed, as in training.
+        memory_format: order of the batch in memory.
+
+    Returns:
+        float32 (len(indices), outputs).
+    """
+    device = torch.device(device)
+    dtype = torch.bfloat16 if precision == "bf16-true" else torch.float32
+    outputs = []
+    batches = _batches(images, indices, preprocessing, batch_size, threads)
+    with contextlib.closing(batches), evaluating(module), torch.inference_mode(), _autocast(device, precision):
+        for batch in batches:
+            pixels = torch.from_numpy(batch).to(device, dtype, memory_format=memory_format)
+            outputs.append(module(pixels).float().cpu().numpy())
+    return np.concatenate(outputs) if outputs else np.empty((0, 0), dtype=np.float32)
+
+
+@contextlib.contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """The module in eval mode; afterwards each submodule is back in its own mode."""
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
+
+
+def _autocast(device: torch.device, precision: Precision) -> contextlib.AbstractContextManager[object]:
+    if not precision.endswith("-mixed"):
+        return contextlib.nullcontext()
+    half = precision == "16-mixed" and device.type != "cpu"
+    return torch.autocast(device.type, dtype=torch.float16 if half else torch.bfloat16)
+
+
+def _batches(
+    images: ImageSequence,
+    indices: Sequence[int] | np.ndarray,
+    preprocessing: Preprocessing,
+    batch_size: int,
+    threads: int,
+) -> Generator[np.ndarray, None, None]:
+    """float32 (n, C, height, width) for consecutive parts of the indices."""
+
+    def prepare(index: int) -> np.ndarray:
+        return preprocessing(images[index])
+
+    starts = range(0, len(indices), batch_size)
+    parts = ([int(index) for index in indices[start : start + batch_size]] for start in starts)
+    if threads == 0:
+        for part in parts:
+            yield np.stack([prepare(index) for index in part])
+        return
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="vernier-preprocess")
+    pending: deque[list[Future[np.ndarray]]] = deque()
+    try:
+        for part in parts:
+            pending.append([pool.submit(prepare, index) for index in part])
+            if len(pending) > _BATCHES_AHEAD:
+                yield _stack(pending.popleft())
+        while pending:
+            yield _stack(pending.popleft())
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _stack(futures: list[Future[np.ndarray]]) -> np.ndarray:
+    return np.stack([future.result() for future in futures])

@@ -1,0 +1,61 @@
+"""What a network is, apart from its weights: enough to build it again from JSON."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, final
+
+from pydantic import TypeAdapter, ValidationError
+
+from vernier.errors import ModelError
+
+Provider = Literal["zoo", "timm", "torchvision", "python"]
+"""Who builds the network; `python` is the user's own `package.module:callable`."""
+
+
+@final
+@dataclass(frozen=True)
+class Architecture:
+    """A network by name, fitted to its data.
+
+    Attributes:
+        provider: who builds it.
+        name: a name of the provider, or `package.module:callable`.
+        kwargs: further arguments of the network (`model.kwargs`); JSON values only.
+        num_outputs: logits for each image.
+        channels: channels of the input image.
+        input_size: height and width of the input in pixels.
+        dropout: probability of dropout before the head; None leaves the network's own.
+    """
+
+    provider: Provider
+    name: str
+    kwargs: dict[str, Any]
+    num_outputs: int
+    channels: int
+    input_size: tuple[int, int]
+    dropout: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The architecture as JSON values; `from_json` reads them back."""
+        return {**asdict(self), "input_size": list(self.input_size)}
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> "Architecture":
+        """Read what `to_json` wrote.
+
+        Raises:
+            ModelError: a field is missing, unknown or of another type.
+        """
+        try:
+            return _ADAPTER.validate_python(dict(values))
+        except ValidationError as error:
+            raise ModelError(f"the architecture can't be read: {describe_problems(error)}") from None
+
+
+def describe_problems(error: ValidationError) -> str:
+    """What pydantic found wrong, in one line: `field: message; ...`."""
+    problems = (f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+    return "; ".join(problems)
+
+
+_ADAPTER = TypeAdapter(Architecture)

@@ -1,0 +1,121 @@
+"""From a model's name to a network fitted to its data."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+import torch
+from torch import nn
+
+from vernier.config.model import ModelConfig
+from vernier.errors import ModelError
+from vernier.models.architecture import Architecture, Provider
+from vernier.models.from_callable import PythonProvider, ZooProvider
+from vernier.models.from_timm import TimmProvider
+from vernier.models.from_torchvision import TorchvisionProvider
+from vernier.models.provider import ModelProvider
+
+PROVIDERS: Mapping[Provider, ModelProvider] = {
+    "zoo": ZooProvider(),
+    "python": PythonProvider(),
+    "timm": TimmProvider(),
+    "torchvision": TorchvisionProvider(),
+}
+"""In the order in which `provider=auto` asks them."""
+
+_HUB_PREFIXES = ("hf-hub:", "hf_hub:", "local-dir:")
+
+
+def find_provider(model: ModelConfig) -> Provider:
+    """Who builds `model.name`: `model.provider`, or with auto the first that knows the name.
+
+    Raises:
+        ModelError: nobody knows it; with the closest names.
+    """
+    if model.name.startswith(_HUB_PREFIXES):
+        raise ModelError(
+            f"model.name={model.name}: networks are not fetched from a hub or a directory; name the timm "
+            "architecture, and give its weights as model.weights=FILE.safetensors"
+        )
+    if model.provider != "auto":
+        return _require_known(model.name, model.provider)
+    for provider, candidate in PROVIDERS.items():
+        if candidate.knows(model.name):
+            return provider
+    raise ModelError(
+        f"model.name={model.name}: neither the zoo, timm nor torchvision has it.{_suggestions(model.name)} "
+        "`vernier models PATTERN` lists names; your own code is package.module:callable"
+    )
+
+
+def make_architecture(
+    model: ModelConfig, *, num_outputs: int, channels: int, input_size: tuple[int, int]
+) -> Architecture:
+    """The architecture that a resolved config describes.
+
+    Raises:
+        ModelError: nobody knows the name.
+    """
+    return Architecture(
+        provider=find_provider(model),
+        name=model.name,
+        kwargs=dict(model.kwargs),
+        num_outputs=num_outputs,
+        channels=channels,
+        input_size=input_size,
+        dropout=model.dropout,
+    )
+
+
+def build_model(architecture: Architecture, *, pretrained: bool = False) -> nn.Module:
+    """The network on the CPU in train mode, head and stem fitted; initial weights from torch's generator.
+
+    Raises:
+        ModelError: the provider can't build it, its weights can't be had, or one black image does not give
+            `num_outputs` logits.
+    """
+    module = construct(architecture, pretrained=pretrained)
+    _require_logits(module, architecture)
+    return module.train()
+
+
+def construct(architecture: Architecture, *, pretrained: bool = False) -> nn.Module:
+    """`build_model` without trying the network on an image."""
+    return PROVIDERS[architecture.provider].build(architecture, pretrained=pretrained)
+
+
+def _require_known(name: str, provider: Provider) -> Provider:
+    if PROVIDERS[provider].knows(name):
+        return provider
+    others = [other for other, candidate in PROVIDERS.items() if other != "python" and candidate.knows(name)]
+    elsewhere = f" {others[0]} has it: model.provider={others[0]}." if others else ""
+    close = get_close_matches(name, list(PROVIDERS[provider].names()), n=3)
+    suggestion = f" Did you mean {', '.join(close)}?" if close else ""
+    raise ModelError(
+        f"model.name={name}: {provider} does not have it.{elsewhere}{suggestion} `vernier models PATTERN` lists names"
+    )
+
+
+def _suggestions(name: str) -> str:
+    names = dict.fromkeys(name for provider in PROVIDERS.values() for name in provider.names())
+    close = get_close_matches(name, names, n=5)
+    return f" Did you mean {', '.join(close)}?" if close else ""
+
+
+@torch.no_grad()
+def _require_logits(module: nn.Module, architecture: Architecture) -> None:
+    """Send one black image through, in eval mode: sizes and shapes that can't work show before training."""
+    image = torch.zeros(1, architecture.channels, *architecture.input_size)
+    size = list(architecture.input_size)
+    try:
+        logits = module.eval()(image)
+    except (RuntimeError, ValueError, AssertionError) as error:
+        raise ModelError(
+            f"model.name={architecture.name}: it can't take an image of model.input_size={size} with "
+            f"{architecture.channels} channels: {error}"
+        ) from error
+    shape = list(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+    if shape != [1, architecture.num_outputs]:
+        raise ModelError(
+            f"model.name={architecture.name}: one image gives {shape} instead of logits [1, "
+            f"{architecture.num_outputs}]; it is not a classifier of {architecture.num_outputs} outputs"
+        )
