@@ -19,7 +19,7 @@ from vernier.training.benchmark import Timing
 from vernier.training.benchmark import benchmark_pipeline as time_pipeline
 from vernier.training.benchmark import benchmark_train as time_train
 from vernier.training.log import logging_to, make_display
-from vernier.training.prepare import prepare_again
+from vernier.training.prepare import prepare_resume
 from vernier.training.run_directory import RunDirectory
 from vernier.training.session import TrainingEnd, run_training, train_prepared
 
@@ -65,8 +65,8 @@ def resume(run: str | Path, *overrides: str) -> TrainingEnd:
     """
     directory = RunDirectory(Path(run))
     with logging_to(None):
-        prepared = prepare_again(directory, _given(overrides), make_display())
-        return train_prepared(prepared)
+        prepared = prepare_resume(directory, overrides, make_display())
+    return train_prepared(prepared)
 
 
 def evaluate(
@@ -112,9 +112,3 @@ def read_config(config: ConfigLike, *overrides: str) -> LoadedConfig:
         return config_from_mapping(config, overrides)
     return load_config(None if config is None else Path(config), overrides)
 
-
-def _given(overrides: Sequence[str]) -> dict[str, Any]:
-    from vernier.config.normalise import normalise
-    from vernier.config.overrides import parse_arguments
-
-    return normalise(parse_arguments(overrides))

@@ -4,9 +4,7 @@ from hypothesis import strategies as st
 
 from vernier.data.order import BatchOrder, rank_share
 
-orders = st.builds(
-    BatchOrder, count=st.integers(1, 300), batch_size=st.integers(1, 64), seed=st.integers(0, 2**63 - 1)
-)
+orders = st.builds(BatchOrder, count=st.integers(1, 300), batch_size=st.integers(1, 64), seed=st.integers(0, 2**63 - 1))
 
 
 @given(orders, st.integers(0, 5))

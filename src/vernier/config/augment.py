@@ -217,13 +217,7 @@ class AugmentConfig(Section):
     @model_validator(mode="after")
     def _eval_has_no_chance(self) -> "AugmentConfig":
         fixed = ("Resize", "CentralCrop", "Normalize", "Rescale")
-        wrong = (
-            []
-            if self.eval == "auto"
-            else [op.name for op in self.eval if op.name not in fixed or op.p != 1.0]
-        )
+        wrong = [] if self.eval == "auto" else [op.name for op in self.eval if op.name not in fixed or op.p != 1.0]
         if wrong:
-            raise FieldConflict(
-                ("eval",), f"takes only {', '.join(fixed)}, each with p=1; got {', '.join(wrong)}"
-            )
+            raise FieldConflict(("eval",), f"takes only {', '.join(fixed)}, each with p=1; got {', '.join(wrong)}")
         return self

@@ -4,25 +4,31 @@ Three ways to write the same thing, `optimizer: adamw`, `optimizer.name: adamw` 
 become the last one.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, final
 
-from vernier.config.fields import DEFAULT_KINDS, SHORT_FORMS, Place, all_fields, dotted, item_type
-from vernier.config.words import describe_field, show
+from vernier.config.fields import (
+    DEFAULT_KINDS,
+    SHORT_FORMS,
+    Place,
+    all_fields,
+    dotted,
+    item_type,
+    section_classes,
+)
+from vernier.config.words import literal_words
 
 _KIND_SECTIONS = ("model", "optimizer", "schedule")
-_IMAGE_SIZE: Place = ("data", "image_size")
-_INPUT_SIZE: Place = ("model", "input_size")
 
 
 @final
 @dataclass(frozen=True)
 class Nested:
-    """Nested data, how the user named places that have another name now, and what could not be nested."""
+    """Nested data, how the user named places that have another name now, and what was wrong on the way."""
 
     data: dict[str, Any]
-    written: dict[Place, str]
+    written: dict[Place, str] = field(default_factory=dict)
     problems: tuple[tuple[Place, str], ...] = ()
 
 
@@ -32,7 +38,7 @@ def nest(assignments: Iterable[tuple[str, Any]]) -> Nested:
     written: dict[Place, str] = {}
     for key, value in assignments:
         place: Place = tuple(key.split("."))
-        if key in SHORT_FORMS and not isinstance(value, Mapping):
+        if key in SHORT_FORMS and value is not None and not isinstance(value, Mapping):
             place = (key, SHORT_FORMS[key])
             written[place] = key
         data = merge(data, _at(place, value))
@@ -47,9 +53,109 @@ def _at(place: Place, value: Any) -> dict[str, Any]:
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Both, with `above` winning; mappings on both sides are merged, lists are replaced."""
+    """Both, with `above` winning; mappings on both sides are merged, anything else is replaced."""
     merged = dict(below)
     for key, value in above.items():
         both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
         merged[key] = merge(merged[key], value) if both else value
     return merged
+
+
+def _input_size(nested: Nested) -> Nested:
+    """The data with `data.image_size` where it belongs, in `model.input_size`."""
+    section = nested.data.get("data")
+    if not isinstance(section, Mapping) or "image_size" not in section:
+        return nested
+    if "input_size" in (nested.data.get("model") or {}):
+        problem = (("data", "image_size"), "is another name of model.input_size, which is set too; leave one out")
+        return Nested(_without_image_size(nested.data), nested.written, (problem,))
+    size = _at(("model", "input_size"), section["image_size"])
+    written = {**nested.written, ("model", "input_size"): "data.image_size"}
+    return Nested(merge(_without_image_size(nested.data), size), written)
+
+
+def _without_image_size(data: Mapping[str, Any]) -> dict[str, Any]:
+    section = {key: value for key, value in data["data"].items() if key != "image_size"}
+    return {**data, "data": section}
+
+
+def override(file: Nested, command: Nested) -> tuple[Nested, tuple[str, ...]]:
+    """The file's data with the command line's on top, and notes on what of the file was dropped.
+
+    Fields of one kind mean nothing to another: where the command line names another optimizer, schedule or model
+    than the file, the file's section goes as a whole.
+    """
+    below, notes = dict(file.data), []
+    for section in _KIND_SECTIONS:
+        old, new = _kind(file, section), (command.data.get(section) or {}).get("name")
+        if old is None or new is None or str(old) == str(new):
+            continue
+        dropped = [key for key in below.pop(section, None) or {} if key != "name"]
+        if dropped:
+            keys = ", ".join(f"{section}.{key}" for key in dropped)
+            notes.append(f"{section}: {new} instead of the file's {old}, so the file's {keys} are dropped")
+    kept = {place: name for place, name in file.written.items() if not _given(command.data, place)}
+    return Nested(merge(below, command.data), {**kept, **command.written}, file.problems + command.problems), tuple(
+        notes
+    )
+
+
+def _kind(file: Nested, section: str) -> Any:
+    """The kind that the file means; None when it says nothing that belongs to a kind."""
+    given = file.data.get(section) or {}
+    return given.get("name", DEFAULT_KINDS.get(section)) if given else None
+
+
+def _given(data: Any, place: Place) -> bool:
+    for part in place:
+        if not isinstance(data, Mapping) or part not in data:
+            return False
+        data = data[part]
+    return True
+
+
+def spell_out_lists(nested: Nested) -> Nested:
+    """The data with lists in their full form: one value becomes a list, an operation a mapping with a name."""
+    for key, schema in all_fields().items():
+        section, _, name = key.rpartition(".")
+        given = nested.data.get(section)
+        if item_type(schema.annotation) is not None and isinstance(given, Mapping) and name in given:
+            nested = _spell_out(nested, section, name)
+    return nested
+
+
+def _spell_out(nested: Nested, section: str, name: str) -> Nested:
+    annotation = all_fields()[f"{section}.{name}"].annotation
+    value = nested.data[section][name]
+    of_sections = bool(section_classes(item_type(annotation)))
+    if value is None or value in literal_words(annotation) or (isinstance(value, Mapping) and not of_sections):
+        return nested
+    items = list(value) if isinstance(value, list | tuple) else [value]
+    if of_sections:
+        return _operations(nested, section, name, items)
+    return Nested(merge(nested.data, _at((section, name), items)), nested.written, nested.problems)
+
+
+def _operations(nested: Nested, section: str, name: str, items: Sequence[Any]) -> Nested:
+    written, problems, full = dict(nested.written), list(nested.problems), []
+    for index, item in enumerate(map(_operation, items)):
+        if isinstance(item, Mapping) and "change_rate" in item:
+            place = (section, name, index)
+            if "p" in item:
+                problems.append(((*place, "change_rate"), "is another name of p, which is set too; leave one out"))
+            else:
+                written[*place, "p"] = f"{dotted(place)}.change_rate"
+            item = {"p" if key == "change_rate" else key: value for key, value in item.items()}
+        full.append(item)
+    return Nested(merge(nested.data, _at((section, name), full)), written, tuple(problems))
+
+
+def _operation(item: Any) -> Any:
+    """`Name` and `{Name: {fields}}` as `{name: Name, fields}`."""
+    if isinstance(item, str):
+        return {"name": item}
+    if isinstance(item, Mapping) and len(item) == 1:
+        name, fields = next(iter(item.items()))
+        if name != "name" and (fields is None or isinstance(fields, Mapping)):
+            return {"name": name, **(fields or {})}
+    return item

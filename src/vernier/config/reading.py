@@ -141,7 +141,7 @@ def read_yaml(text: str, source: str) -> dict[str, Any]:
 
 
 def _load(text: str) -> Any:
-    return yaml.load(text, Loader=_CoreLoader)  # noqa: S506  (a SafeLoader that knows fewer types)
+    return yaml.load(text, Loader=_CoreLoader)
 
 
 def _size(value: Any, known: dict[int, int]) -> int:

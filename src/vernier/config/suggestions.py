@@ -67,6 +67,6 @@ def _same_name_elsewhere(name: str) -> str | None:
 
 def _similar_elsewhere(name: str) -> tuple[str, ...]:
     """A key of any section, for a name that is both misspelt and in the wrong place."""
-    by_name = {key.rpartition(".")[2]: key for key in reversed(all_fields())}
+    by_name = {key.rpartition(".")[2]: key for key in reversed(list(all_fields()))}
     found = closest(name, by_name)
     return (by_name[found],) if found else ()

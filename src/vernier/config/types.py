@@ -30,9 +30,7 @@ Text = Annotated[str, BeforeValidator(source_text), Words("text")]
 Number = Annotated[float, BeforeValidator(evaluate_number), Words("a number")]
 """A number, or arithmetic on numbers such as `1/127.5`."""
 
-Anything = Annotated[
-    Any, BeforeValidator(plain_value), Words("null, true, false, a number, text, a list or a mapping")
-]
+Anything = Annotated[Any, BeforeValidator(plain_value), Words("null, true, false, a number, text, a list or a mapping")]
 """A value handed on to other code as it is: null, true, numbers, text, lists, mappings."""
 
 Probability = Annotated[Number, Field(ge=0, le=1)]

@@ -112,17 +112,13 @@ def _one_of(annotation: Any, value: Any, place: Place, findings: Findings) -> Se
     return _section(choices[name], value, place, findings)
 
 
-def _report_unknown(
-    section: type[Section], name: str, value: Any, place: Place, findings: Findings
-) -> None:
+def _report_unknown(section: type[Section], name: str, value: Any, place: Place, findings: Findings) -> None:
     findings.add((*place, name), unknown_key(section, name, value, place))
     for guess in guess_key(section, name, place):
         findings.leave_out(tuple(guess.split(".")))
 
 
-def _construct(
-    section: type[Section], values: dict[str, Any], place: Place, findings: Findings
-) -> Section | None:
+def _construct(section: type[Section], values: dict[str, Any], place: Place, findings: Findings) -> Section | None:
     """The section of these values, without those that are wrong; None when a field that it needs is missing."""
     try:
         return section.model_validate(values)
@@ -142,9 +138,7 @@ def _construct(
     return _construct(section, rest, place, findings)
 
 
-def _report_field(
-    field: FieldInfo, value: Any, place: Place, locations: Sequence[Place], findings: Findings
-) -> None:
+def _report_field(field: FieldInfo, value: Any, place: Place, locations: Sequence[Place], findings: Findings) -> None:
     """Report a wrong field, by its items where it is a list of them."""
     if value is _MISSING:
         findings.add(place, f"is missing; it must be {describe_field(field)}")

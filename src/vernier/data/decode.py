@@ -154,6 +154,8 @@ def _refuse_missing_pixels(objection: str) -> None:
 def _decode_other(data: bytes, kind: Kind, channels: int) -> np.ndarray:
     try:
         with _PILLOW_FILES[kind](io.BytesIO(data)) as image:
+            if kind == "JPEG" and channels == 1:
+                image.draft("L", image.size)  # the stored luma, as simplejpeg gives it
             image.load()
             return _pixels(image, channels)
     except _PILLOW_ERRORS as error:

@@ -155,8 +155,11 @@ def _bmp(file: BinaryIO) -> Header:
 
 
 def _webp(file: BinaryIO) -> Header:
-    file.seek(12)
-    chunk = read_exactly(file, 8)[:4]
+    end = file.seek(0, os.SEEK_END)
+    file.seek(4)
+    length, _, chunk, _ = unpack("<I4s4sI", file)
+    if 8 + length > end:
+        raise FormatError("is truncated")
     body = read_exactly(file, 10)
     if chunk == b"VP8 ":
         width, height = struct.unpack("<HH", body[6:])

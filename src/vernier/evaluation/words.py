@@ -2,8 +2,8 @@
 
 import math
 
+NO_BREAK = "\u00a0"
 _UNKNOWN = "–"
-_NO_BREAK = "\u00a0"
 _LABELS = {"lr": "Learning rate", "ece": "Expected calibration error"}
 
 
@@ -23,7 +23,7 @@ def percent(share: float, n: int = 0) -> str:
     text = f"{100 * share:.{digits}f}"
     if share < 1 and float(text) == 100:
         text = "99.99" if digits == 2 else "99.9"
-    return f"{text}{_NO_BREAK}%"
+    return f"{text}{NO_BREAK}%"
 
 
 def decimal(value: float) -> str:
@@ -33,7 +33,7 @@ def decimal(value: float) -> str:
 
 def quantity(number: int) -> str:
     """A large number, rounded: 5,130 or 11.2 million."""
-    return whole(number) if number < 1_000_000 else f"{number / 1e6:,.1f}{_NO_BREAK}million"
+    return whole(number) if number < 1_000_000 else f"{number / 1e6:,.1f}{NO_BREAK}million"
 
 
 def several(number: int, noun: str) -> str:
@@ -47,10 +47,10 @@ def duration(seconds: float) -> str:
     total = round(seconds)
     minutes, rest = divmod(total, 60)
     if minutes == 0:
-        return f"{total}{_NO_BREAK}s"
+        return f"{total}{NO_BREAK}s"
     if minutes < 60:
-        return f"{minutes}{_NO_BREAK}min {rest}{_NO_BREAK}s"
-    return f"{minutes // 60}{_NO_BREAK}h {minutes % 60}{_NO_BREAK}min"
+        return f"{minutes}{NO_BREAK}min {rest}{NO_BREAK}s"
+    return f"{minutes // 60}{NO_BREAK}h {minutes % 60}{NO_BREAK}min"
 
 
 def metric_label(name: str) -> str:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-import os
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -207,8 +206,8 @@ def _write_and_swap(directory: Path, weights: bytes, info: BundleInfo) -> None:
     write_text_atomically(new / INFO_FILE, _info_text(info, weights))
     if directory.exists():
         shutil.rmtree(old, ignore_errors=True)
-        os.rename(directory, old)
-    os.rename(new, directory)
+        directory.rename(old)
+    new.rename(directory)
     sync_directory(directory.parent)
     shutil.rmtree(old, ignore_errors=True)
 

@@ -101,7 +101,8 @@ def _optional(architecture: Architecture, parameters: Iterable[str]) -> dict[str
         return optional
     if "dropout" not in parameters:
         raise ModelError(
-            f"model.dropout={architecture.dropout}, model.name={architecture.name}: it takes no argument `dropout`; leave it out"
+            f"model.dropout={architecture.dropout}: model.name={architecture.name} takes no argument `dropout`; "
+            "leave model.dropout out"
         )
     return {**optional, "dropout": architecture.dropout}
 

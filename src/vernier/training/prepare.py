@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,18 +48,29 @@ def prepare(loaded: LoadedConfig, display: Display) -> Prepared:
     run = _existing_run(loaded, name)
     if run is None:
         return _prepare_new(loaded, name, display)
-    return prepare_again(run, loaded.given, display)
+    request = run.read_request()
+    return _go_on(run, request, load_config(run.config_file, ()).config, _new_settings(request, loaded), display)
 
 
-def prepare_again(run: RunDirectory, given: dict[str, Any], display: Display) -> Prepared:
-    """Let a run go on, with the settings in `given` that were not asked for before.
+def prepare_resume(run: RunDirectory, overrides: Sequence[str], display: Display) -> Prepared:
+    """Let a run go on, with other settings from the command line.
 
     Raises:
         RunError: not a run, or a setting that can't change.
+        ConfigError: the overrides are off.
     """
     request = run.read_request()
     old = load_config(run.config_file, ()).config
-    wanted = _new_settings(request.given, given, old)
+    wanted = {change.key: change.new for change in config_diff(old, load_config(run.config_file, overrides).config)}
+    return _go_on(run, request, old, wanted, display)
+
+
+def _go_on(
+    run: RunDirectory, request: Request, old: Config, wanted: Mapping[str, Any], display: Display
+) -> Prepared:
+    current = flatten(old)
+    changes = [Change(key, current.get(key), value) for key, value in wanted.items() if current.get(key) != value]
+    refuse_impossible(changes)
     merged = config_from_mapping(overlay(old.model_dump(mode="json"), wanted)).config
     if is_done(run, merged):
         return Prepared(run, merged, None)
@@ -138,15 +150,12 @@ def _identity(given: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in flatten(given).items() if not is_identity_free(key)}
 
 
-def _new_settings(before: dict[str, Any], given: dict[str, Any], old: Config) -> dict[str, Any]:
-    """Dotted settings of `given` that differ from what the run was started with."""
-    earlier, current = flatten(before), flatten(old)
-    asked = {key: value for key, value in flatten(given).items() if earlier.get(key, current.get(key)) != value}
-    asked.pop("run.new", None)
-    refuse_impossible(
-        [Change(key, current.get(key), value) for key, value in asked.items() if current.get(key) != value]
-    )
-    return asked
+def _new_settings(request: Request, loaded: LoadedConfig) -> dict[str, Any]:
+    """Dotted settings that the user gives now and did not give, or gave otherwise, when the run was started."""
+    earlier = flatten(request.given)
+    missing = object()
+    given = flatten(loaded.given)
+    return {key: value for key, value in given.items() if earlier.get(key, missing) != value and key != "run.new"}
 
 
 def _command_line() -> str:

@@ -11,6 +11,7 @@ from vernier.config.augment import AnyOperation
 from vernier.config.root import Config
 from vernier.data.source import Source
 from vernier.data.store import Store
+from vernier.data.store_directory import store_directory
 from vernier.errors import ConfigError, ConfigProblem
 from vernier.evaluation.metrics import metric_names, mode_of
 from vernier.models.defaults import ModelDefaults, model_defaults
@@ -122,9 +123,9 @@ def _choose_data(choices: _Choices, source: Source, store: Store) -> None:
     )
     choices.choose("data.channels", source.images.channels, "what the source has")
     choices.choose("data.eval_batch_size", choices.config.data.batch_size, "data.batch_size")
-    choices.choose("data.store_dir", str(store.directory), "the cache directory")
-    if choices.config.data.store == "auto":
-        choices.choose("data.store", store.kind, store.reason)
+    choices.choose("data.store_dir", str(store_directory("auto")), "the cache directory")
+    kind, _, reason = store.reason.partition(": ")
+    choices.choose("data.store", kind, reason)
 
 
 def _choose_input_size(choices: _Choices, source: Source, defaults: ModelDefaults) -> tuple[int, int]:

@@ -50,27 +50,33 @@ def run_training(loaded: LoadedConfig) -> TrainingEnd:
     if "TORCHELASTIC_RUN_ID" in os.environ:
         return _train_under_torchrun(loaded)
     with logging_to(None):
-        display = make_display()
-        return train_prepared(prepare(loaded, display))
+        for note in loaded.notes:
+            logger.info("%s", note)
+        prepared = prepare(loaded, make_display())
+    return train_prepared(prepared)
 
 
 def train_prepared(prepared: Prepared) -> TrainingEnd:
     """Train in a run that is ready, with as many processes as its config asks for."""
     run, config = prepared.run, prepared.config
     if prepared.dataset is None:
-        result = run.read_result()
-        if result is None:
-            raise RunError(f"{run.result_file} can't be read; start again with run.new=true")
+        return _nothing_to_do(run)
+    if config.train.devices * config.train.num_nodes > 1:
+        return _launch(run)
+    return train_in(run, prepared.dataset)
+
+
+def _nothing_to_do(run: RunDirectory) -> TrainingEnd:
+    result = run.read_result()
+    if result is None:
+        raise RunError(f"{run.result_file} can't be read; start again with run.new=true")
+    with logging_to(None):
         logger.info(
             "%s is finished (%d epochs): nothing to do. More epochs: train.epochs=N; afresh: run.new=true",
             run.path,
             result["epochs"],
         )
-        return TrainingEnd(run, result, was_finished=True)
-    logger.info("run directory: %s", run.path)
-    if config.train.devices * config.train.num_nodes > 1:
-        return _launch(run)
-    return train_in(run, prepared.dataset)
+    return TrainingEnd(run, result, was_finished=True)
 
 
 def train_in(run: RunDirectory, dataset: Dataset | None = None, fabric: Fabric | None = None) -> TrainingEnd:
@@ -100,6 +106,7 @@ def train_in(run: RunDirectory, dataset: Dataset | None = None, fabric: Fabric |
 
 def _train_and_finish(run: RunDirectory, dataset: Dataset | None, fabric: Fabric, display: Display) -> TrainingEnd:
     config = load_config(run.config_file, ()).config
+    logger.info("run directory: %s", run.path)
     setup = build_setup(config, dataset or open_dataset(config), fabric, logger.info)
     outcome = train(setup, run, display)
     if outcome.signal_number:
@@ -155,5 +162,4 @@ def _train_under_torchrun(loaded: LoadedConfig) -> TrainingEnd:
     run = RunDirectory(Path(path))
     if not done:
         return train_in(run, None if prepared is None else prepared.dataset, fabric)
-    with logging_to(None, quiet=fabric.global_rank != 0):
-        return train_prepared(Prepared(run, loaded.config, None))
+    return _nothing_to_do(run)

@@ -7,6 +7,7 @@ import os
 import tarfile
 import tempfile
 import urllib.request
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,7 +115,7 @@ def unpack(archive: Path, folder: str) -> Path:
             with tarfile.open(archive) as tar:
                 tar.extractall(temporary, filter="data")
             (Path(temporary) / folder).rename(target)
-    except (OSError, EOFError, tarfile.TarError) as error:
+    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
         raise DataError(
             f"{archive}: can't be unpacked: {error}. Get it again, or unpack {folder}/ yourself and set data.root to it"
         ) from None

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from vernier.config.data import DataConfig
 from vernier.data.sources.listing import ListedFile, Listing
-from vernier.data.sources.selection import SPLIT_NAMES
+from vernier.data.sources.selection import SPLIT_NAMES, split_roles
 from vernier.data.wording import did_you_mean, listed
 from vernier.errors import DataError
 
 EXTENSIONS = frozenset({"jpg", "jpeg", "jpe", "png", "bmp", "gif", "webp", "tif", "tiff"})
 """Of image files, in any letter case."""
 
+_LOOSE = "an image outside the class folders"
 _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 
 
@@ -29,28 +30,29 @@ def list_directory(directory: Path, data: DataConfig, key: str) -> Listing:
         DataError: the directory can't be read, has no class folders, or mixes class and split folders.
     """
     root = absolute(directory)
-    skipped: Counter[str] = Counter()
-    folders = _folders(root, key, skipped)
+    folders = _folders(root, key)
     splits = _split_folders(root, folders, data, key)
     if not splits:
-        return _listing(root, {"": root}, skipped, key)
+        return list_class_folders(root, key)
+    skipped: Counter[str] = Counter()
+    _count_loose_files(root, key, skipped)
     for folder in sorted(set(folders) - set(splits)):
-        skipped["beside the split folders"] += sum(1 for _ in _walk(root / folder, key, Counter()))
+        skipped["in a folder beside the splits"] += sum(1 for _ in _walk(root / folder, key, Counter()))
     return _listing(root, {name: root / name for name in splits}, skipped, key)
 
 
 def list_class_folders(directory: Path, key: str) -> Listing:
-    """Class folders straight below `directory`; folders named like splits are classes, unless all are.
+    """Class folders straight below `directory`.
 
     Raises:
-        DataError: the directory can't be read, has no class folders, or has split folders.
+        DataError: the directory can't be read, has no class folders, or all of them are named like splits.
     """
     root = absolute(directory)
-    folders = _folders(root, key, Counter())
+    folders = _folders(root, key)
     if folders and all(folder.casefold() in SPLIT_NAMES for folder in folders):
         raise DataError(
-            f"{key}={directory}: has the folders {listed(folders)}, which are splits, not classes; write "
-            f"{key}={directory / folders[0]}, or data.source={directory} for all of them"
+            f"{key}={root}: {listed(folders)} are named like splits, not classes. Splits hold class folders "
+            f"(data.source={root} with {folders[0]}/cat/1.jpg in it); classes need other names"
         )
     return _listing(root, {"": root}, Counter(), key)
 
@@ -64,7 +66,7 @@ def _listing(root: Path, splits: dict[str, Path], skipped: Counter[str], key: st
     files: list[ListedFile] = []
     classes: set[str] = set()
     for split, base in splits.items():
-        folders = _folders(base, key, Counter())
+        folders = _folders(base, key)
         classes.update(folders)
         _count_loose_files(base, key, skipped)
         for folder in folders:
@@ -76,7 +78,7 @@ def _listing(root: Path, splits: dict[str, Path], skipped: Counter[str], key: st
 
 
 def _no_class_folders(root: Path, key: str, skipped: Counter[str]) -> str:
-    loose = skipped["an image outside the class folders"]
+    loose = skipped[_LOOSE]
     found = f"{loose} images lie directly in it" if loose else "no images in it"
     return (
         f"{key}={root}: no class folders, {found}; put the images of each class in a folder of its own "
@@ -85,24 +87,34 @@ def _no_class_folders(root: Path, key: str, skipped: Counter[str]) -> str:
 
 
 def _split_folders(root: Path, folders: Sequence[str], data: DataConfig, key: str) -> list[str]:
-    """The folders that are splits; none when they are classes."""
-    chosen = [name for name in (data.train_split, data.val_split) if name not in (None, "none")]
-    nested = [folder for folder in folders if _folders(root / folder, key, Counter())]
-    if chosen:
+    """The folders that are splits and used; none when the folders are classes."""
+    nested = [folder for folder in folders if _folders(root / folder, key)]
+    if {data.train_split, data.val_split} <= {None, "none"}:
+        nested = [folder for folder in nested if folder.casefold() in SPLIT_NAMES]
+        _refuse_double(root, nested, key)
+        _refuse_mixture(root, nested, sorted(set(folders) - set(nested)), key)
+    else:
         _refuse_absent_train(root, nested, data)
-        return nested
-    splits = [folder for folder in nested if folder.casefold() in SPLIT_NAMES]
+    roles = split_roles(nested, data, str(root))
+    return [folder for folder in nested if folder in roles]
+
+
+def _refuse_double(root: Path, splits: Sequence[str], key: str) -> None:
     meanings = Counter(SPLIT_NAMES[folder.casefold()] for folder in splits)
     if double := [folder for folder in splits if meanings[SPLIT_NAMES[folder.casefold()]] > 1]:
-        raise DataError(f"{key}={root}: {listed(double)} mean the same split; remove or merge one of them")
-    others = sorted(set(folders) - set(splits))
-    if splits and others and not ("train" in meanings and len(meanings) > 1):
+        raise DataError(
+            f"{key}={root}: {listed(double)} mean the same split; choose one with data.train_split or data.val_split"
+        )
+
+
+def _refuse_mixture(root: Path, splits: Sequence[str], others: Sequence[str], key: str) -> None:
+    """Other folders beside splits are left out only where train and a second split leave no doubt."""
+    if splits and others and not (len(splits) > 1 and "train" in map(str.casefold, splits)):
         raise DataError(
             f"{key}={root}: can't tell splits from classes: {listed(splits)} looks like a split of class "
             f"folders, {listed(others)} like a class. Write data.train={root / 'train'} (data.val, data.test) "
             "for splits, or rename the folder if it is a class"
         )
-    return splits
 
 
 def _refuse_absent_train(root: Path, nested: Sequence[str], data: DataConfig) -> None:
@@ -116,18 +128,18 @@ def _refuse_absent_train(root: Path, nested: Sequence[str], data: DataConfig) ->
         )
 
 
-def _folders(directory: Path, key: str, skipped: Counter[str]) -> list[str]:
+def _folders(directory: Path, key: str) -> list[str]:
     """Names of the visible folders in a directory, sorted."""
     entries = _entries(directory, key)
-    skipped["hidden"] += sum(_is_hidden(entry.name) for entry in entries)
     return [entry.name for entry in entries if not _is_hidden(entry.name) and _kind(entry) == "folder"]
 
 
 def _count_loose_files(directory: Path, key: str, skipped: Counter[str]) -> None:
     for entry in _entries(directory, key):
-        if _is_hidden(entry.name) or _kind(entry) == "folder":
-            continue
-        skipped[_why_not(entry) or "an image outside the class folders"] += 1
+        if _is_hidden(entry.name):
+            skipped["hidden"] += 1
+        elif _kind(entry) != "folder":
+            skipped[_why_not(entry) or _LOOSE] += 1
 
 
 def _walk(folder: Path, key: str, skipped: Counter[str]) -> Iterator[str]:
@@ -135,12 +147,13 @@ def _walk(folder: Path, key: str, skipped: Counter[str]) -> Iterator[str]:
     pending: list[tuple[str, frozenset[tuple[int, int]]]] = [(str(folder), frozenset())]
     while pending:
         directory, above = pending.pop()
+        entries = _entries(Path(directory), key)
         status = Path(directory).stat()
         identity = (status.st_dev, status.st_ino)
         if identity in above:
             skipped["a link to a folder above it"] += 1
             continue
-        for entry in _entries(Path(directory), key):
+        for entry in entries:
             if _is_hidden(entry.name):
                 skipped["hidden"] += 1
             elif _kind(entry) == "folder":

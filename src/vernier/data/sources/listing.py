@@ -109,7 +109,7 @@ def source_from_listing(listing: Listing, data: DataConfig) -> Source:
     check_class_coverage(targets, class_names, np.array(split))
     channels = 3 if data.channels == "auto" else data.channels
     images = FileImages(listing.root, [file.key for file in files], channels, data.max_pixels)
-    return Source(listing.name, images, targets, class_names, split, dict(skipped), None, listing.root)
+    return Source(listing.name, images, targets, class_names, split, dict(+skipped), None, listing.root)
 
 
 def _of_used_splits(listing: Listing, data: DataConfig, skipped: Counter[str]) -> list[ListedFile]:

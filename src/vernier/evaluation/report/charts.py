@@ -140,9 +140,13 @@ def _epoch_axis(epochs: tuple[float, ...]) -> _Axis:
 
 
 def _epoch_ticks(epochs: tuple[float, ...]) -> tuple[float, ...]:
+    """The first and the last epoch, and round ones that keep clear of them."""
     if len(epochs) <= 6:
         return epochs
-    return tuple(tick for tick in ticks(epochs[0], epochs[-1]) if tick == round(tick))
+    first, last = epochs[0], epochs[-1]
+    clear = (last - first) / 10
+    between = (tick for tick in ticks(first, last) if first + clear < tick < last - clear)
+    return (first, *(tick for tick in between if tick == round(tick)), last)
 
 
 def _value_axis(values: Sequence[float]) -> _Axis:

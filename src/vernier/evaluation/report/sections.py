@@ -1,6 +1,6 @@
 """The sections of the report, made from a run's data."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,7 @@ from vernier.evaluation.report.tables import (
     versions_table,
 )
 from vernier.evaluation.run_tables import Confusion, Prediction
-from vernier.evaluation.words import decimal, percent, several, whole
+from vernier.evaluation.words import NO_BREAK, decimal, percent, several, whole
 
 MOST_HEAT_CLASSES = 30
 
@@ -97,7 +97,7 @@ def make_page(data: RunData, picture: PictureSource) -> Page:
         headline=headline(result),
         lead=lead(result),
         notes=notes(result),
-        metrics=metrics_table(result),
+        metrics=metrics_table(result) if result.measures is not None else None,
         facts=facts(result),
         counts=counts_table(result),
         charts=curve_charts(data.curves, result.best.epoch if result.best else None),
@@ -146,7 +146,7 @@ def _mistake(prediction: Prediction, picture: PictureSource) -> Mistake:
     return Mistake(
         prediction=prediction,
         picture=None if image is None else make_thumbnail(image),
-        measured=f"{percent(prediction.confidence)} sure, loss {prediction.loss:.2f}",
+        measured=f"{percent(prediction.confidence)}{NO_BREAK}sure, loss{NO_BREAK}{prediction.loss:.2f}",
     )
 
 

@@ -28,13 +28,14 @@ Row = tuple[Cell, ...]
 
 @dataclass(frozen=True)
 class Table:
-    """A table; the first cell of each row is its header. `total` stays below when the rows are sorted."""
+    """A table; the first cell of each row is its header. `total` stays below when a reader sorts the rows."""
 
     id: str
     caption: str
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     total: Row | None = None
+    is_sortable: bool = True
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,9 @@ def metrics_table(result: Result) -> Table:
     names = dict.fromkeys(name for measures in sets.values() for name in measures if name != "n")
     images = (Cell("Images (n)"), *(_count(_images(measures)) for measures in sets.values()))
     rows = (images, *(_metric_row(name, tuple(sets.values())) for name in names))
-    return Table("metrics", "Metrics over whole sets, not averaged over batches", ("Metric", *sets), rows)
+    return Table(
+        "metrics", "Metrics over whole sets, not averaged over batches", ("Metric", *sets), rows, is_sortable=False
+    )
 
 
 def _measured_sets(result: Result) -> Mapping[str, Measures | None]:
@@ -161,7 +164,7 @@ def bins_table(result: Reliability) -> Table:
 def versions_table(result: Result) -> Table:
     """What the run was made with."""
     rows = tuple((Cell(name), Cell(version)) for name, version in result.versions.items())
-    return Table("versions", "Versions", ("Package", "Version"), rows)
+    return Table("versions", "Versions", ("Package", "Version"), rows, is_sortable=False)
 
 
 def _count(number: int) -> Cell:

@@ -1,0 +1,174 @@
+"""What has to hold between fields, also of different sections. One function a rule."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, final
+
+from vernier.config.duration import Duration
+from vernier.config.root import Config
+
+_LAST = ("Normalize", "Rescale")
+
+
+@final
+@dataclass(frozen=True)
+class Finding:
+    """A rule that does not hold: the key to blame, a sentence with the remedy, other keys it relies on."""
+
+    key: str
+    message: str
+    relies_on: tuple[str, ...] = ()
+
+
+Check = Callable[[Config], Iterator[Finding]]
+
+
+def data_is_given(config: Config) -> Iterator[Finding]:
+    """Images come from somewhere."""
+    if config.data.source is None and config.data.train is None:
+        yield Finding(
+            "data.source",
+            "is missing; write data=DIR for your class folders, data=digits for the bundled digits, or run "
+            "`vernier quickstart`",
+            ("data.train",),
+        )
+
+
+def data_is_given_once(config: Config) -> Iterator[Finding]:
+    """A source holds the training images itself."""
+    if config.data.source is not None and config.data.train is not None:
+        message = f"excludes data.source ({config.data.source!r}), which holds the training images; set one of them"
+        yield Finding("data.train", message, ("data.source",))
+
+
+def early_stopping_has_validation(config: Config) -> Iterator[Finding]:
+    """What stops a training early is measured on a validation set."""
+    data = config.data
+    if config.callbacks.early_stopping is None:
+        return
+    relies_on = ("data.split", "data.val", "data.val_split")
+    if data.val_split == "none":
+        message = "needs a validation set, but data.val_split is none; name a split, or leave early_stopping out"
+        yield Finding("callbacks.early_stopping", message, relies_on)
+    elif data.split.val == 0 and data.split.file is None and data.val is None and data.val_split is None:
+        message = (
+            "needs a validation set, but data.split.val is 0; set data.split.val=0.2 or data.val=DIR, or leave "
+            "early_stopping out"
+        )
+        yield Finding("callbacks.early_stopping", message, relies_on)
+
+
+def binary_has_two_classes(config: Config) -> Iterator[Finding]:
+    """A binary task tells two classes apart; every other task at least as many."""
+    names, task = config.data.class_names, config.data.task
+    if names is None:
+        return
+    if task == "binary" and len(names) != 2:
+        message = f"must be two names for data.task=binary; got {len(names)}; use data.task=multiclass for more"
+        yield Finding("data.class_names", message, ("data.task",))
+    elif task in ("multiclass", "auto") and len(names) < 2:
+        yield Finding("data.class_names", f"must be at least two names; got {len(names)}", ("data.task",))
+
+
+def class_names_differ(config: Config) -> Iterator[Finding]:
+    """Each class is one output."""
+    names = config.data.class_names or ()
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        yield Finding("data.class_names", f"holds {', '.join(map(repr, twice))} twice; name each class once")
+
+
+def weights_come_from_one_place(config: Config) -> Iterator[Finding]:
+    """Weights are published ones or a file's."""
+    if config.model.pretrained and config.model.weights is not None:
+        message = f"excludes model.weights ({config.model.weights!r}), which replace published weights; set one of them"
+        yield Finding("model.pretrained", message, ("model.weights",))
+
+
+def warmup_fits(config: Config) -> Iterator[Finding]:
+    """A warm-up is counted in steps of this training and ends with it at the latest."""
+    warmup = getattr(config.schedule, "warmup", Duration(0, "st"))
+    epochs = config.train.epochs
+    if warmup.unit == "s":
+        message = f"can't be a time; got {warmup}; write it in ep (epochs), st (steps) or %, such as 1ep"
+        yield Finding("schedule.warmup", message)
+    elif (warmup.unit == "ep" and warmup.value > epochs) or (warmup.unit == "%" and warmup.value > 100):
+        message = f"is longer than the training (train.epochs={epochs}); got {warmup}; shorten it"
+        yield Finding("schedule.warmup", message, ("train.epochs",))
+
+
+def intervals_are_positive(config: Config) -> Iterator[Finding]:
+    """Something done every so often needs some time between; 0s is as often as it goes."""
+    for name in ("checkpoint_every", "log_every"):
+        every: Duration = getattr(config.train, name)
+        if every.value == 0 and every.unit != "s":
+            yield Finding(f"train.{name}", f"must be more than nothing; got {every}; write 1st for every step")
+
+
+def cpu_can_do_it(config: Config) -> Iterator[Finding]:
+    """What only GPUs do is refused on the CPU rather than changed."""
+    train = config.train
+    if train.accelerator != "cpu":
+        return
+    if train.strategy == "fsdp":
+        message = "fsdp needs GPUs, but train.accelerator is cpu; use train.strategy=ddp"
+        yield Finding("train.strategy", message, ("train.accelerator",))
+    if train.precision == "16-mixed":
+        message = "16-mixed needs a GPU, but train.accelerator is cpu; use train.precision=bf16-mixed"
+        yield Finding("train.precision", message, ("train.accelerator",))
+
+
+def processes_fit(config: Config) -> Iterator[Finding]:
+    """One process is one device on one machine."""
+    train = config.train
+    several = (train.devices != "auto" and train.devices > 1) or train.num_nodes > 1
+    relies_on = ("train.devices", "train.num_nodes")
+    if several and train.strategy == "single":
+        message = f"single is one process, but train.devices={train.devices} and train.num_nodes={train.num_nodes}"
+        yield Finding("train.strategy", f"{message}; use train.strategy=ddp", relies_on)
+    if several and train.debug:
+        message = f"is one process, but train.devices={train.devices} and train.num_nodes={train.num_nodes}"
+        yield Finding("train.debug", f"{message}; set both to 1", relies_on)
+
+
+def normalisation_is_last(config: Config) -> Iterator[Finding]:
+    """Geometry and colour work on pixel values, so Normalize or Rescale stands once, at the end."""
+    for name in ("train", "eval"):
+        names = [operation.name for operation in _operations(config, name)]
+        first = next((index for index, item in enumerate(names) if item in _LAST), len(names))
+        for index, item in list(enumerate(names))[first + 1 :]:
+            key, blamed = f"augment.{name}[{index}]", f"augment.{name}[{first}]"
+            if item in _LAST:
+                yield Finding(key, f"{item} comes after {names[first]} ({blamed}); keep one of them")
+            else:
+                yield Finding(key, f"{item} comes after {names[first]} ({blamed}); put {names[first]} last")
+
+
+def central_crop_has_one_size(config: Config) -> Iterator[Finding]:
+    """A crop is given in pixels or as a share."""
+    for name in ("train", "eval"):
+        for index, operation in enumerate(_operations(config, name)):
+            if operation.name == "CentralCrop" and operation.fraction is not None and operation.size != "auto":
+                key = f"augment.{name}[{index}]"
+                yield Finding(f"{key}.fraction", f"excludes {key}.size; set one of them")
+
+
+def _operations(config: Config, name: str) -> tuple[Any, ...]:
+    operations = getattr(config.augment, name)
+    return () if operations == "auto" else operations
+
+
+CHECKS: tuple[Check, ...] = (
+    data_is_given,
+    data_is_given_once,
+    early_stopping_has_validation,
+    binary_has_two_classes,
+    class_names_differ,
+    weights_come_from_one_place,
+    warmup_fits,
+    intervals_are_positive,
+    cpu_can_do_it,
+    processes_fit,
+    normalisation_is_last,
+    central_crop_has_one_size,
+)
