@@ -33,6 +33,7 @@ QUICKSTART: dict[str, Any] = {
     "train": {"epochs": 20},
     "augment": {
         "train": [
+            {"name": "Resize"},
             {"name": "Translate", "x": 0.1, "y": 0.1},
             {"name": "RandomRotate", "degrees": 10},
             {"name": "Normalize"},
@@ -111,4 +112,3 @@ def read_config(config: ConfigLike, *overrides: str) -> LoadedConfig:
     if isinstance(config, Mapping):
         return config_from_mapping(config, overrides)
     return load_config(None if config is None else Path(config), overrides)
-

@@ -1,5 +1,5 @@
 import io
-import os
+import pickle
 import struct
 import threading
 import warnings
@@ -129,15 +129,17 @@ def test_cmyk_jpeg_agrees_with_opencv(photo):
     assert np.abs(read(data).astype(int) - reference).mean() < 3
 
 
-class TestTransparency:
-    @pytest.fixture(scope="class")
-    def half_clear(self, photo):
-        image = photo.copy()
-        alpha = np.zeros((photo.height, photo.width), np.uint8)
-        alpha[:, photo.width // 2 :] = 255
-        image.putalpha(Image.fromarray(alpha))
-        return image
+@pytest.fixture(scope="module")
+def half_clear(photo):
+    """The photograph with its left half fully transparent."""
+    image = photo.copy()
+    alpha = np.zeros((photo.height, photo.width), np.uint8)
+    alpha[:, photo.width // 2 :] = 255
+    image.putalpha(Image.fromarray(alpha))
+    return image
 
+
+class TestTransparency:
     @pytest.mark.parametrize("kind", ["PNG", "WebP", "TIFF"])
     def test_is_laid_over_white(self, half_clear, photo, kind):
         options = {"lossless": True} if kind == "WebP" else {}
@@ -277,13 +279,13 @@ class TestDamage:
         scan = data.index(b"\xff\xda")
         for harmless in (
             data + b"trailing" * 10,
-            data[:-2] + b"\x11\x22\x33" + data[-2:],
+            data[:-2] + b"\x11" * 20 + data[-2:],
             data[:scan] + b"\x11\x22\x33" + data[scan:],
         ):
             assert difference(read(harmless), expected) <= 2
             assert difference(read(harmless, 1), read(data, 1)) <= 2
         with pytest.raises(ValueError, match="extraneous"):
-            simplejpeg.decode_jpeg(data[:-2] + b"\x11\x22\x33" + data[-2:])
+            simplejpeg.decode_jpeg(data[:-2] + b"\x11" * 20 + data[-2:])
 
     def test_extra_bytes_do_not_hide_that_a_jpeg_is_cut_short(self, photo):
         data = encode(photo, "JPEG", progressive=True)
@@ -324,7 +326,7 @@ def bombs():
     yield "GIF", b"GIF89a" + struct.pack("<HHBBB", 8, 8, 0, 0, 0) + b"," + struct.pack("<HHHHB", 0, 0, side, side, 0)
     yield "JPEG", b"\xff\xd8\xff\xc0" + struct.pack(">HBHHB", 17, 8, side, side, 3) + bytes(64)
     size = (side - 1).to_bytes(3, "little")
-    yield "WebP", b"RIFF" + struct.pack("<I", 100) + b"WEBPVP8X" + struct.pack("<II", 10, 0) + size + size + bytes(8)
+    yield "WebP", b"RIFF" + struct.pack("<I", 30) + b"WEBPVP8X" + struct.pack("<II", 10, 0) + size + size + bytes(8)
     entries = b"".join(struct.pack("<HHII", tag, 4, 1, side) for tag in (256, 257))
     yield "TIFF", b"II*\0" + struct.pack("<IH", 8, 2) + entries + bytes(4)
 
@@ -340,13 +342,15 @@ def test_bomb_is_refused_by_its_header(kind, data):
 
 def test_pixel_limit_is_the_configured_one_and_pillows_own_stays_silent(photo, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    monkeypatch.setattr("vernier.data.decode._PILLOW_LIMIT", 1000)
     pixels = photo.width * photo.height
-    for kind in ("JPEG", "PNG", "BMP", "GIF", "TIFF"):
+    for kind in ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WebP"):
         data = encode(photo, kind)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             read(data, max_pixels=pixels)
         assert "more than data.max_pixels" in reason_of(data, max_pixels=pixels - 1)
+    assert Image.MAX_IMAGE_PIXELS == 1000
 
 
 def test_decoding_in_threads_gives_the_same_pixels(photo):
@@ -371,7 +375,6 @@ FILES.append(encode(SMALL.convert("CMYK"), "JPEG"))
 
 @settings(max_examples=400, deadline=None)
 @given(file=st.sampled_from(FILES), data=st.data())
-@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 def test_any_damage_is_an_image_error_or_none(file, data):
     content = bytearray(file)
     for _ in range(data.draw(st.integers(1, 6))):
@@ -385,8 +388,5 @@ def test_any_damage_is_an_image_error_or_none(file, data):
 
 
 def test_image_error_can_be_copied_between_processes():
-    import pickle
-
     error = pickle.loads(pickle.dumps(ImageError("a.jpg", "is truncated")))
     assert str(error) == "a.jpg: is truncated"
-    assert os.path.basename(error.path) == error.path

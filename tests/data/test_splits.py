@@ -59,7 +59,8 @@ def test_a_second_call_gives_the_same_split():
 def test_another_process_gives_the_same_split():
     code = (
         "import numpy as np; from vernier.data.stratify import draw_stratified as d;"
-        "print(np.flatnonzero(d([f'{i:03d}.png' for i in range(30)], np.array([0, 1, 2] * 10), 0.2, 0, 'val')).tolist())"
+        "keys = [f'{i:03d}.png' for i in range(30)];"
+        "print(np.flatnonzero(d(keys, np.array([0, 1, 2] * 10), 0.2, 0, 'val')).tolist())"
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed.strip() == str(split_source(source_of(EVEN), config()).val.tolist())
@@ -150,7 +151,7 @@ def test_saved_split_is_read_again(tmp_path):
     path, source = tmp_path / "split.csv", source_of(EVEN)
     split = split_source(source, config(test=0.2, seed=5))
     save_split(path, source, split)
-    rows = list(csv.reader(path.open()))
+    rows = list(csv.reader(path.read_text().splitlines()))
     assert rows[:2] == [["path", "label", "split"], ["000.png", "ant", rows[1][2]]]
     assert len(rows) == 31
     assert parts(split_source(source, config(file=str(path)))) == parts(split)

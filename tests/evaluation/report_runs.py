@@ -27,6 +27,12 @@ evaluate:
   worst: {worst}
 """
 
+TEST_NOTES = {
+    "test": "The test set was scored once, with the best epoch's model; it chose nothing.",
+    "val": "There is no test set. The best epoch was chosen on the validation set, so its figures are optimistic.",
+    None: "There is neither a test set nor a validation set: nothing says how good this model is.",
+}
+
 
 @dataclass(frozen=True)
 class Scored:
@@ -106,6 +112,7 @@ def result_json(scored: Scored, split: str | None, epochs: int) -> dict[str, Any
         "accuracy": scored.accuracy,
         "macro_f1": 0.8712,
         "ece": 0.0642,
+        "roc_auc": None,
     }
     counts = {name: int((scored.targets == index).sum()) for index, name in enumerate(scored.class_names)}
     best = {"epoch": max(1, epochs - 1), "monitor": "accuracy", "val": measures} if split else None
@@ -122,11 +129,11 @@ def result_json(scored: Scored, split: str | None, epochs: int) -> dict[str, Any
         "stopped_early": None,
         "classes": list(scored.class_names),
         "counts": {"train": {name: 4 * n for name, n in counts.items()}} | ({split: counts} if split else {}),
-        "data": {"source": "digits", "content_hash": "9f86d081884c7d65", "skipped": {"hidden files": 2}},
+        "data": {"source": "digits", "content_hash": "9f86d081884c7d65", "skipped": {"hidden": 2}},
         "best": best,
         "final": {"epoch": epochs, "val": measures if split else None},
         "test": measures if split == "test" else None,
-        "test_note": "There was a test set." if split == "test" else "There was no test set.",
+        "test_note": TEST_NOTES[split],
         "command": "vernier train data=digits model=resnet20_cifar train.epochs=6",
         "versions": {"vernier": "0.1.0", "torch": "2.15.0", "python": "3.11.2"},
         "paths": {"best": "best", "final": "final"},
@@ -160,18 +167,13 @@ def _write_predictions(path: Path, scored: Scored) -> None:
     names = scored.class_names
     header = ["path", "target", "prediction", "confidence", "loss", *(f"p_{name}" for name in names)]
     columns = zip(scored.paths, scored.targets, scored.predictions, _losses(scored), scored.probabilities, strict=True)
-    rows = [
-        [key, names[target], names[prediction], p.max(), loss, *p]
-        for key, target, prediction, loss, p in columns
-    ]
+    rows = [[key, names[target], names[prediction], p.max(), loss, *p] for key, target, prediction, loss, p in columns]
     write_csv(path, header, rows)
 
 
 def _write_per_class(path: Path, scored: Scored, split: str) -> None:
     labels = range(len(scored.class_names))
-    measures = precision_recall_fscore_support(
-        scored.targets, scored.predictions, labels=labels, zero_division=0.0
-    )
+    measures = precision_recall_fscore_support(scored.targets, scored.predictions, labels=labels, zero_division=0.0)
     rows = [
         [split, name, n, precision, recall, f1]
         for name, precision, recall, f1, n in zip(scored.class_names, *measures, strict=True)

@@ -1,9 +1,11 @@
 """Killed anywhere and started again, a training ends with the bits of one that was never interrupted."""
 
+import itertools
 import random
 from pathlib import Path
 
 import pytest
+
 from training.killing import command, fingerprint, kill_at, kill_moments, last_step, run_to_end
 
 
@@ -19,7 +21,7 @@ def kill_and_compare(directory: Path, epochs: int, kills: int, least_seconds: fl
         attempts.append(kill_at(arguments, killed, moment, generator.uniform(0, 0.02)))
     run_to_end(command(killed, epochs, "data.threads=2"))
     begins = [attempt.began for attempt in attempts]
-    assert all(later > earlier for earlier, later in zip(begins, begins[1:], strict=False)), begins
+    assert all(later > earlier for earlier, later in itertools.pairwise(begins)), begins
     assert fingerprint(killed) == fingerprint(whole)
     print(f"{kills} kills in a training of {seconds:.0f} s and {steps} steps; attempts began at steps {begins}")
 

@@ -67,7 +67,7 @@ def compose(after: Floats, before: Floats) -> Floats:
 
 def apply(matrices: Floats, colours: Floats) -> Floats:
     """One colour an image, float64 (N, C), through its matrix."""
-    return np.einsum("nij,nj->ni", matrices[:, :, :-1], colours) + matrices[:, :, -1]
+    return (matrices[:, :, :-1] @ colours[:, :, None])[:, :, 0] + matrices[:, :, -1]
 
 
 def has_contrast(operation: Operation) -> bool:

@@ -160,9 +160,9 @@ def _anywhere(sizes: Sizes, target: Sizes, u: Floats, padding: int) -> Warp:
     return _window(sizes, np.minimum(spare, 0) - padding + _choice(u, np.abs(spare) + 1), target, target)
 
 
-def _choice(u: Floats, count: np.ndarray) -> np.ndarray:
+def _choice(u: Floats, count: npt.NDArray[Any] | int) -> Floats:
     """Whole numbers from 0 to count - 1, each as likely."""
-    return np.minimum(np.floor(u * count), count - 1)
+    return np.floor(u * count)
 
 
 def _resize_then_random_crop(operation: ResizeThenRandomCrop, u: Floats, sizes: Sizes) -> Warp:
@@ -189,9 +189,9 @@ def _random_resized_crop(operation: RandomResizedCrop, u: Floats, sizes: Sizes) 
 def _widest(sizes: Sizes, low: float, high: float) -> np.ndarray:
     """The largest window whose width / height is within the bounds."""
     height, width = sizes[:, 0], sizes[:, 1]
-    return np.stack(
-        [np.minimum(height, np.rint(width / low)), np.minimum(width, np.rint(height * high))], axis=1
-    ).clip(min=1)
+    return np.stack([np.minimum(height, np.rint(width / low)), np.minimum(width, np.rint(height * high))], axis=1).clip(
+        min=1
+    )
 
 
 def _horizontal_flip(operation: RandomHorizontalFlip, u: Floats, sizes: Sizes) -> Warp:
@@ -208,7 +208,7 @@ def _rotate(operation: RandomRotate, u: Floats, sizes: Sizes) -> Warp:
 
 
 def _rotate90(operation: RandomRotate90, u: Floats, sizes: Sizes) -> Warp:
-    turns = np.array(operation.turns)[_choice(u[:, 0], np.array(len(operation.turns))).astype(np.int64)]
+    turns = np.array(operation.turns)[_choice(u[:, 0], len(operation.turns)).astype(np.int64)]
     cosine, sine = np.array([1, 0, -1, 0])[turns], np.array([0, 1, 0, -1])[turns]
     size = np.where(turns[:, None] % 2 == 1, sizes[:, ::-1], sizes)
     return _about_middle(sizes, _rotation(cosine, sine), size)
@@ -239,9 +239,7 @@ def _shear(operation: Shear, u: Floats, sizes: Sizes) -> Warp:
 def _perspective(operation: RandomPerspective, u: Floats, sizes: Sizes) -> Warp:
     inwards = u.reshape(-1, 4, 2) * (operation.distortion / 2)
     corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
-    matrices = np.linalg.inv(
-        _square_to_quad(corners + np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]]) * inwards)
-    )
+    matrices = np.linalg.inv(_square_to_quad(corners + np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]]) * inwards))
     scale = np.concatenate([sizes[:, ::-1], np.ones((len(sizes), 1))], axis=1)
     return Warp(scale[:, :, None] * matrices / scale[:, None, :], sizes, sizes)
 

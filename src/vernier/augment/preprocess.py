@@ -6,7 +6,7 @@ from typing import Annotated, Any, final
 
 import numpy as np
 import torch
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from vernier.augment.resample import AxisStep, axis_matrix, banded_axis, resample
 from vernier.config.augment import AnyOperation, CentralCrop, Interpolation, Normalize, Rescale, Resize
@@ -32,6 +32,8 @@ class Preprocessing:
         scale: factor for each channel.
         offset: summand for each channel.
     """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     channels: int
     geometry: tuple[Geometry, ...]
@@ -84,7 +86,8 @@ class Preprocessing:
             problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
             raise ModelError(f"the preprocessing can't be read: {problems}") from None
         lengths = {len(preprocessing.scale), len(preprocessing.offset), preprocessing.channels}
-        if len(lengths) != 1 or _output_size(preprocessing.geometry) is None:
+        resolved = all(map(_is_resolved, preprocessing.geometry))
+        if len(lengths) != 1 or not resolved or _output_size(preprocessing.geometry) is None:
             raise ModelError("the preprocessing can't be read: its channels or sizes don't fit each other")
         return preprocessing
 
@@ -153,7 +156,7 @@ def _steps(operation: Geometry, size: Size) -> tuple[AxisStep, AxisStep]:
     if isinstance(operation, CentralCrop):
         return _middle(size[0], target[0]), _middle(size[1], target[1])
     if operation.mode == "letterbox":
-        inner = _scaled(size, target, covers=False)
+        inner = _fitting(size, target)
         return _middle(inner[0], target[0]), _middle(inner[1], target[1])
     return AxisStep(target[0], 0, target[0]), AxisStep(target[1], 0, target[1])
 
@@ -170,19 +173,22 @@ def _target(operation: Geometry, size: Size) -> Size:
         return max(1, round(size[0] * operation.fraction)), max(1, round(size[1] * operation.fraction))
     assert operation.size != "auto", "the config is resolved"
     if isinstance(operation, Resize) and operation.mode == "shortest":
-        return _scaled(size, operation.size, covers=True)
+        return _covering(size, operation.size)
     return operation.size
 
 
-def _scaled(size: Size, target: Size, *, covers: bool) -> Size:
-    """`size` at its own aspect ratio, just large enough to cover `target`, or just small enough to fit in it.
-
-    One side is the target's; the other is rounded down, as torchvision's Resize does.
-    """
+def _covering(size: Size, target: Size) -> Size:
+    """The smallest size of the same aspect ratio that covers the target; the longer side is rounded down."""
     (height, width), (target_height, target_width) = size, target
-    if (target_height * width >= target_width * height) == covers:
-        return target_height, max(1, target_height * width // height)
-    return max(1, target_width * height // width), target_width
+    if target_height * width >= target_width * height:
+        return target_height, target_height * width // height
+    return target_width * height // width, target_width
+
+
+def _fitting(size: Size, target: Size) -> Size:
+    """The largest size of the same aspect ratio within the target; the shorter side is rounded."""
+    scale = min(target[0] / size[0], target[1] / size[1])
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def _output_size(geometry: Sequence[Geometry]) -> Size | None:
@@ -194,6 +200,11 @@ def _output_size(geometry: Sequence[Geometry]) -> Size | None:
         else:
             size = _target(operation, (1, 1))
     return size
+
+
+def _is_resolved(operation: Geometry) -> bool:
+    """Whether no size is `auto` any more; a crop of a fraction has none."""
+    return operation.size != "auto" or (isinstance(operation, CentralCrop) and operation.fraction is not None)
 
 
 def _is_relative(operation: Geometry) -> bool:

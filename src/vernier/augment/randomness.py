@@ -21,9 +21,7 @@ _FIRST: Final = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND: Final = np.uint64(0x94D049BB133111EB)
 
 
-def uniform(
-    seed: int, epoch: int, indices: np.ndarray, operation: str, draws: int
-) -> npt.NDArray[np.float64]:
+def uniform(seed: int, epoch: int, indices: np.ndarray, operation: str, draws: int) -> npt.NDArray[np.float64]:
     """Uniform numbers in [0, 1) with 53 random bits.
 
     Args:

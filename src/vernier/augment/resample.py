@@ -78,7 +78,7 @@ def axis_matrix(steps: Sequence[AxisStep], size: int, interpolation: Interpolati
 
 def _after_window(matrix: np.ndarray, window: AxisStep, size: int) -> np.ndarray:
     """`matrix` applied to a window of an axis of `size` pixels."""
-    first, last = max(window.start, 0), min(window.stop, size)
+    first, last = (min(max(end, 0), size) for end in window[1:])
     placed = np.zeros((len(matrix), size))
     placed[:, first:last] = matrix[:, first - window.start : last - window.start]
     return placed
@@ -140,10 +140,11 @@ def _extent(matrix: np.ndarray) -> slice:
 def resample(image: np.ndarray, vertical: Axis, horizontal: Axis) -> np.ndarray:
     """Both axes of an image uint8 (H, W, C); float32 (C, height, width)."""
     needed = np.ascontiguousarray(image[vertical.sources, horizontal.sources])
-    _, width, channels = needed.shape
-    rows = _resample_rows(needed.reshape(-1, width * channels), vertical)
-    planes = np.ascontiguousarray(rows.reshape(-1, width, channels).transpose(2, 0, 1))
-    return _resample_columns(planes.reshape(-1, width), horizontal).reshape(channels, vertical.length, -1)
+    height, width, channels = needed.shape
+    rows = _resample_rows(needed.reshape(height, width * channels), vertical)
+    shape = (channels, vertical.length)
+    planes = rows.reshape(vertical.length, width, channels).transpose(2, 0, 1).reshape(np.prod(shape), width)
+    return _resample_columns(planes, horizontal).reshape(*shape, horizontal.length)
 
 
 def _resample_rows(pixels: np.ndarray, axis: Axis) -> np.ndarray:

@@ -47,7 +47,7 @@ def plan_sampling(warp: Warp, *, border: str, smooth: bool) -> Sampling:
     """The sampling of each image; `smooth` is off for nearest-neighbour interpolation, which keeps values."""
     shrink = _shrink(warp) if smooth else np.ones(warp.sizes.shape)
     halvings = np.maximum(np.ceil(np.log2(shrink / DIRECT)), 0).astype(np.int64)
-    windows = _windows(warp, REACH * 2.0**halvings, border)
+    windows = _windows(warp, REACH * 2**halvings, border)
     to_window = np.tile(np.eye(3), (len(windows), 1, 1))
     to_window[:, :2, 2] = -windows[:, 1::-1]
     to_window[:, :2] *= 0.5 ** halvings[:, ::-1, None]
@@ -69,23 +69,34 @@ def box_taps(variance: float) -> Floats:
 
 
 def inside_rows(warp: Warp) -> npt.NDArray[np.int64]:
-    """Where each output row lies within the image: the first column inside and the first after it.
+    """Where each output row lies within the source: the first column inside and the first after it.
 
-    A pixel is inside when its middle is. The inside of a projective warp is convex, bounded by the four lines on
-    which x = 0, x = width, y = 0 and y = height, each linear in output coordinates. All images of the batch have
-    one output size (h, w). Returns int64 (N, h, 2), both 0 where a row is outside altogether.
+    A pixel is inside when its middle is. The inside of a projective warp is convex, bounded by the four lines
+    on which x = 0, x = width, y = 0 and y = height, each linear in output coordinates.
+
+    Returns:
+        int64 (N, h, 2), h being the largest output height; both are 0 where a row is outside altogether.
     """
-    height, width = warp.sizes[0]
+    rows = np.arange(warp.sizes[:, 0].max(initial=0)) + 0.5
+    width = warp.sizes[:, 1, None]
     x, y, w = np.moveaxis(warp.matrices, 1, 0)
-    far_y, far_x = warp.source_sizes[:, 0, None] * w - y, warp.source_sizes[:, 1, None] * w - x
-    lines = np.stack([x, y, far_x, far_y], axis=1)[:, :, None, :]
-    slope, constant = lines[..., 0], lines[..., 1] * (np.arange(height) + 0.5) + lines[..., 2]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        crossing = -constant / slope - 0.5
-    first = np.where(slope > 0, np.ceil(crossing), np.where((slope < 0) | (constant >= 0), 0, width)).max(axis=1)
-    last = np.where(slope < 0, np.floor(crossing), np.where((slope > 0) | (constant >= 0), width, -1)).min(axis=1)
-    start, stop = first.clip(0, width), (last + 1).clip(0, width)
+    far_y, far_x = (warp.source_sizes[:, axis, None] * w - near for axis, near in enumerate((y, x)))
+    start, stop = np.zeros((len(w), len(rows))), np.broadcast_to(width, (len(w), len(rows)))
+    for line in (x, y, far_x, far_y):
+        first, last = _positive_columns(line, rows, width)
+        start, stop = np.maximum(start, first), np.minimum(stop, last)
     return np.where((start < stop)[..., None], np.stack([start, stop], axis=-1), 0).astype(np.int64)
+
+
+def _positive_columns(line: Floats, rows: Floats, width: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """The columns from first to before last, float64 (N, h), whose middles are on the line's positive side."""
+    slope, level = line[:, 0, None], line[:, 1, None] * rows + line[:, 2, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        crossing = -level / slope - 0.5
+    none_or_all = np.where(level >= 0, width, 0)
+    first = np.where(slope > 0, np.ceil(crossing), 0)
+    last = np.where(slope < 0, np.floor(crossing) + 1, np.where(slope > 0, width, none_or_all))
+    return first, last
 
 
 def _shrink(warp: Warp) -> Floats:
@@ -106,7 +117,7 @@ def _variances(shrink: Floats, halvings: npt.NDArray[np.int64]) -> Floats:
     return np.where(shrink > SHARP, variances, 0.0)
 
 
-def _windows(warp: Warp, margin: Floats, border: str) -> npt.NDArray[np.int64]:
+def _windows(warp: Warp, margin: npt.NDArray[np.int64], border: str) -> npt.NDArray[np.int64]:
     """The box around the output's corners in the source, with a margin (y, x), within the image."""
     edges = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]) * warp.sizes[:, None, ::-1]
     corners = np.concatenate([edges, np.ones((len(edges), 4, 1))], axis=2)

@@ -35,10 +35,12 @@ def data_is_given(config: Config) -> Iterator[Finding]:
 
 
 def data_is_given_once(config: Config) -> Iterator[Finding]:
-    """A source holds the training images itself."""
-    if config.data.source is not None and config.data.train is not None:
-        message = f"excludes data.source ({config.data.source!r}), which holds the training images; set one of them"
-        yield Finding("data.train", message, ("data.source",))
+    """A source holds all images itself."""
+    source = config.data.source
+    for name in ("train", "val", "test"):
+        if source is not None and getattr(config.data, name) is not None:
+            message = f"excludes data.source ({source!r}); give data.train, data.val and data.test, or data.source"
+            yield Finding(f"data.{name}", message, ("data.source",))
 
 
 def early_stopping_has_validation(config: Config) -> Iterator[Finding]:

@@ -81,7 +81,7 @@ class _Walk:
         except ReferenceProblem as problem:
             if trail:
                 raise
-            self.problems.append((place, f"{problem}; got {show(value)}"))
+            self.problems.append((place, f"{show(value)} {problem}"))
             return _NOTHING
 
     def text(self, text: str, place: Place, trail: tuple[Place, ...]) -> Any:
@@ -130,7 +130,8 @@ class _Walk:
             found = _look_up(source, place)
             if found is not _NOTHING:
                 return self.value(found, place, trail)
-        raise ReferenceProblem(f"refers to {key}, which does not exist{did_you_mean(closest(key, all_fields()))}")
+        remedy = did_you_mean(closest(key, all_fields())) or f"; {_ALLOWED}"
+        raise ReferenceProblem(f"refers to {key}, which does not exist{remedy}")
 
 
 def _look_up(data: Any, place: tuple[str, ...]) -> Any:

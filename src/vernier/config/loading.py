@@ -24,7 +24,8 @@ from vernier.errors import ConfigError, ConfigProblem
 class LoadedConfig:
     """A config and where it came from.
 
-    `given` holds what the user gave and nothing else, merged and expanded, as plain nested data. `notes` are sentences to print. `file` is the config file.
+    `given` holds what the user gave and nothing else, merged and expanded, as plain nested data. `notes` are
+    sentences to print. `file` is the config file.
     """
 
     config: Config
@@ -44,13 +45,16 @@ def load_config(file: Path | None, arguments: Sequence[str], *, checks: Sequence
     return _finish(loaded, notes, file, checks)
 
 
-def config_from_mapping(mapping: Mapping[str, Any], *, checks: Sequence[Check] = CHECKS) -> LoadedConfig:
-    """The config of nested or dotted keys, `{"data": DIR, "train.epochs": 3}`, for use from Python.
+def config_from_mapping(
+    mapping: Mapping[str, Any], arguments: Sequence[str] = (), *, checks: Sequence[Check] = CHECKS
+) -> LoadedConfig:
+    """The config of nested or dotted keys, `{"data": DIR, "train.epochs": 3}`, with arguments on top.
 
     Raises:
         ConfigError: everything that is wrong with it.
     """
-    return _finish(nest(mapping.items()), (), None, checks)
+    loaded, notes = override(nest(mapping.items()), nest(parse_arguments(arguments)))
+    return _finish(loaded, notes, None, checks)
 
 
 def read_config_file(file: Path) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def override(file: Nested, command: Nested) -> tuple[Nested, tuple[str, ...]]:
         dropped = [key for key in below.pop(section, None) or {} if key != "name"]
         if dropped:
             keys = ", ".join(f"{section}.{key}" for key in dropped)
-            notes.append(f"{section}: {new} instead of the file's {old}, so the file's {keys} are dropped")
+            notes.append(f"{section}: {new} instead of the file's {old}; dropped from the file: {keys}")
     kept = {place: name for place, name in file.written.items() if not _given(command.data, place)}
     return Nested(merge(below, command.data), {**kept, **command.written}, file.problems + command.problems), tuple(
         notes
@@ -128,12 +128,19 @@ def _spell_out(nested: Nested, section: str, name: str) -> Nested:
     annotation = all_fields()[f"{section}.{name}"].annotation
     value = nested.data[section][name]
     of_sections = bool(section_classes(item_type(annotation)))
-    if value is None or value in literal_words(annotation) or (isinstance(value, Mapping) and not of_sections):
+    if _is_no_item(value, annotation) or (isinstance(value, Mapping) and not of_sections):
         return nested
     items = list(value) if isinstance(value, list | tuple) else [value]
     if of_sections:
         return _operations(nested, section, name, items)
     return Nested(merge(nested.data, _at((section, name), items)), nested.written, nested.problems)
+
+
+def _is_no_item(value: Any, annotation: Any) -> bool:
+    """Whether a single value stands for itself: null, a fixed word, or brackets that could not be read."""
+    if isinstance(value, str):
+        return value in literal_words(annotation) or value.startswith(("[", "{"))
+    return value is None
 
 
 def _operations(nested: Nested, section: str, name: str, items: Sequence[Any]) -> Nested:
@@ -146,6 +153,8 @@ def _operations(nested: Nested, section: str, name: str, items: Sequence[Any]) -
             else:
                 written[*place, "p"] = f"{dotted(place)}.change_rate"
             item = {"p" if key == "change_rate" else key: value for key, value in item.items()}
+        if not (isinstance(items[index], Mapping) and "name" in items[index]):
+            written[section, name, index, "name"] = dotted((section, name, index))
         full.append(item)
     return Nested(merge(nested.data, _at((section, name), full)), written, tuple(problems))
 

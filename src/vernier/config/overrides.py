@@ -157,4 +157,6 @@ def _stray(token: str) -> str:
         return f"is a directory; for images in it write data={token}"
     if token.startswith("-"):
         return "is no option; write key=value or --key value"
+    if _field(token) is not None:
+        return f"has no value; write {token}=..."
     return "is neither key=value nor a config file (.yaml or .yml)"

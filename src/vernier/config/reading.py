@@ -161,7 +161,8 @@ def _place_and_reason(error: yaml.YAMLError) -> tuple[str, str]:
         return "", f"holds the character #x{error.character:04x} at position {error.position}; remove it"
     if not isinstance(error, yaml.MarkedYAMLError):
         return "", str(error)
-    mark = error.problem_mark or error.context_mark
+    unclosed = error.problem is not None and ("end of stream" in error.problem or "stream end" in error.problem)
+    mark = error.context_mark if unclosed else error.problem_mark
     place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
     return place, _explain(error)
 
@@ -181,7 +182,7 @@ _REMEDIES = {
     "expected <block end>": "; check that the lines of this block have the same indentation",
     "could not find expected ':'": "; write 'key: value' with a space after the colon",
     "undefined alias": "; put text that starts with * in quotes",
-    "expected ',' or": "; close every [ and {, and put commas between the values",
+    "expected ',' or": "; close every [ and {, put commas between values, and ${...} inside them in quotes",
     "but found another document": "; one file holds one document, without a second '---'",
     "found unexpected end of stream": "; close the quotes",
 }

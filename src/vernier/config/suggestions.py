@@ -31,7 +31,7 @@ def unknown_key(section: type[Section], name: str, value: Any, place: Place) -> 
     start = f"unknown key, set to {show(value)}"
     owners = [kind for kind, other in _siblings(section, place).items() if name in other.model_fields]
     if owners:
-        return f"{start}; {join_or(owners)} has it, {_title(section, place)} takes {_takes(section)}"
+        return f"{start}; it belongs to {join_or(owners)}; {_title(section, place)} takes {_takes(section)}"
     guesses = guess_key(section, name, place)
     return start + (did_you_mean(*guesses) or f"; {_title(section, place)} takes {_takes(section)}")
 

@@ -141,7 +141,8 @@ def _construct(section: type[Section], values: dict[str, Any], place: Place, fin
 def _report_field(field: FieldInfo, value: Any, place: Place, locations: Sequence[Place], findings: Findings) -> None:
     """Report a wrong field, by its items where it is a list of them."""
     if value is _MISSING:
-        findings.add(place, f"is missing; it must be {describe_field(field)}")
+        if not findings.touch(dotted(place)):
+            findings.add(place, f"is missing; it must be {describe_field(field)}")
         return
     item = item_type(field.annotation)
     indices = {part for location in locations for part in location if isinstance(part, int)}

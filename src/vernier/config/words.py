@@ -8,11 +8,18 @@ import annotated_types
 from pydantic.fields import FieldInfo
 
 from vernier.config.base import Section
-from vernier.config.fields import bare, item_type, members
+from vernier.config.fields import bare, item_type, members, section_classes
 from vernier.config.scalars import PlainBool, PlainFloat, PlainInt
 from vernier.config.types import Words
 
 _LONGEST = 80
+_ALIKE = 0.7
+_LIMITS: dict[type[Any], str] = {
+    annotated_types.Ge: "at least",
+    annotated_types.Gt: "above",
+    annotated_types.Le: "at most",
+    annotated_types.Lt: "below",
+}
 _NAMES: dict[Any, str] = {int: "a whole number", dict: "a mapping", type(None): "null"}
 
 
@@ -33,11 +40,10 @@ def describe(annotation: Any, metadata: Sequence[Any] = ()) -> str:
 
 
 def join_or(parts: Sequence[str]) -> str:
-    """`a`, `a or b`, `a, b or c`; a comma before "or" where a part holds one itself."""
-    if len(parts) == 1:
-        return parts[0]
-    comma = "," if any("," in part for part in parts) else ""
-    return f"{', '.join(parts[:-1])}{comma} or {parts[-1]}"
+    """`a`, `a or b`, `a, b or c`; `, or` everywhere when a part holds a comma itself."""
+    if any("," in part for part in parts):
+        return ", or ".join(parts)
+    return " or ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
 def _describe_one(annotation: Any, metadata: Sequence[Any]) -> str:
@@ -52,11 +58,13 @@ def _describe_one(annotation: Any, metadata: Sequence[Any]) -> str:
 def _describe_bare(annotation: Any) -> str:
     if _literal_values(annotation):
         return join_or([str(value) for value in _literal_values(annotation)])
+    if section_classes(item_type(annotation)):
+        return "a list of operations"
     if item_type(annotation) is not None:
-        return f"a list, each {describe(item_type(annotation))}"
+        return f"a list (each {describe(item_type(annotation))})"
     if get_origin(annotation) is tuple:
         first, *_ = items = get_args(annotation)
-        return f"a list of {len(items)}, each {describe(first)}"
+        return f"a list of {len(items)} (each {describe(first)})"
     if isinstance(annotation, type) and issubclass(annotation, Section):
         return "a mapping"
     return _NAMES[get_origin(annotation) or annotation]
@@ -79,19 +87,17 @@ def _annotations(annotation: Any) -> list[Any]:
 
 
 def _bounds(metadata: Iterable[Any]) -> str:
-    low, high, number = "", "", "{:.12g}".format
+    limits: dict[type[Any], str] = {}
     for item in metadata:
         match item:
-            case annotated_types.Ge(ge=value):
-                low = f"at least {number(value)}"
-            case annotated_types.Gt(gt=value):
-                low = f"above {number(value)}"
-            case annotated_types.Le(le=value):
-                high = f"at most {number(value)}"
+            case annotated_types.Ge(ge=value) | annotated_types.Gt(gt=value) | annotated_types.Le(le=value):
+                limits[type(item)] = f"{value:.12g}"
             case annotated_types.Lt(lt=value) if value != 2**63:
-                high = f"below {number(value)}"
-    limits = " and ".join(limit for limit in (low, high) if limit)
-    return f", {limits}" if limits else ""
+                limits[type(item)] = f"{value:.12g}"
+    if limits.keys() == {annotated_types.Ge, annotated_types.Le}:
+        return f" from {limits[annotated_types.Ge]} to {limits[annotated_types.Le]}"
+    named = [f"{words} {limits[kind]}" for kind, words in _LIMITS.items() if kind in limits]
+    return f", {' and '.join(named)}" if named else ""
 
 
 def show(value: Any) -> str:
@@ -120,7 +126,7 @@ def _show(value: Any) -> str:
 def closest(word: str, candidates: Iterable[str]) -> str | None:
     """The candidate that a typing error, another case or a dash may have turned into `word`."""
     spellings = {_fold(candidate): candidate for candidate in candidates}
-    found = difflib.get_close_matches(_fold(word), spellings, n=1)
+    found = difflib.get_close_matches(_fold(word), spellings, n=1, cutoff=_ALIKE)
     return spellings[found[0]] if found else None
 
 

@@ -14,8 +14,11 @@ other threads run while they decode.
 """
 
 import io
+import math
 import struct
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import BinaryIO, Final
 
 import cv2
@@ -52,9 +55,13 @@ _PILLOW_ERRORS: Final = (
     SyntaxError,
     ValueError,
     EOFError,
+    OverflowError,
     struct.error,
     Image.DecompressionBombError,
+    UserWarning,  # about odd metadata, raised where warnings are errors
 )
+_PILLOW_LIMIT: Final = Image.MAX_IMAGE_PIXELS or math.inf
+_LARGE_IMAGE: Final = threading.Lock()
 _MODES: Final = {1: "L", 3: "RGB"}
 _JPEG_COLOURS: Final = {1: "GRAY", 3: "RGB"}
 _HARMLESS_JPEG_DAMAGE: Final = ("extraneous bytes", "bad ICC marker")
@@ -82,14 +89,9 @@ def decode(data: bytes, *, channels: int, max_pixels: int, path: str = "image") 
     """
     try:
         header = _checked_header(io.BytesIO(data), max_pixels)
-        pixels = (
-            _decode_jpeg(data, channels)
-            if header.kind == "JPEG"
-            else _decode_other(data, header.kind, channels)
-        )
-        # Pillow turns TIFF upright by itself.
-        upright = pixels if header.kind == "TIFF" else turn_upright(pixels, header.orientation)
-        _check_size(upright, header)
+        upright = _upright_pixels(data, header, channels)
+        if upright.shape[:2] != header.upright_size:
+            raise FormatError(f"is damaged: the header says {header.upright_size}, the pixels {upright.shape[:2]}")
     except FormatError as error:
         raise ImageError(path, str(error)) from error
     return upright
@@ -129,9 +131,30 @@ def _checked_header(file: BinaryIO, max_pixels: int) -> Header:
     return header
 
 
-def _check_size(pixels: np.ndarray, header: Header) -> None:
-    if pixels.shape[:2] != header.upright_size:
-        raise FormatError(f"is damaged: the header says {header.upright_size}, the pixels {pixels.shape[:2]}")
+def _upright_pixels(data: bytes, header: Header, channels: int) -> np.ndarray:
+    if header.kind == "JPEG":
+        return turn_upright(_decode_jpeg(data, channels), header.orientation)
+    with _pillow_unlimited(header.height * header.width):
+        pixels = _decode_other(data, header.kind, channels)
+    # Pillow turns TIFF upright by itself.
+    return pixels if header.kind == "TIFF" else turn_upright(pixels, header.orientation)
+
+
+@contextmanager
+def _pillow_unlimited(pixels: int) -> Iterator[None]:
+    """Suspend Pillow's limit, which is one for the whole process, while an image above it is decoded.
+
+    Its warnings and errors come from within single formats; `data.max_pixels` was checked before.
+    """
+    if pixels <= _PILLOW_LIMIT:
+        yield
+        return
+    with _LARGE_IMAGE:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
 
 
 def _decode_jpeg(data: bytes, channels: int) -> np.ndarray:

@@ -105,15 +105,10 @@ def megabytes(count: float) -> str:
 
 
 def _fits(meta: dict[str, Any], index: np.ndarray, size: int, count: int) -> bool:
-    if (
-        meta["format"] != _FORMAT
-        or index.shape != (count, 3)
-        or index.dtype != np.int64
-        or size != meta["bytes"]
-    ):
+    if meta["format"] != _FORMAT or index.shape != (count, 3) or index.dtype != np.int64 or size != meta["bytes"]:
         return False
-    ends = index[:, 0] + index[:, 1] * index[:, 2] * meta["channels"]
-    return bool((index >= 0).all() and (ends <= size).all())
+    offsets, heights, widths = index.T.astype(np.float64)  # where nothing overflows
+    return bool((index >= 0).all() and (offsets + heights * widths * meta["channels"] <= size).all())
 
 
 @contextmanager

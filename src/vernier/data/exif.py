@@ -57,6 +57,8 @@ def first_directory(file: BinaryIO) -> dict[int, int]:
     end = file.seek(0, os.SEEK_END)
     layout = _layout(file)
     (offset,) = unpack(layout.order + layout.offset, file)
+    if offset > end:
+        raise FormatError("is truncated")
     file.seek(offset)
     (count,) = unpack(layout.order + layout.length, file)
     tags = {}

@@ -47,9 +47,7 @@ def read_header(file: BinaryIO) -> Header:
         raise FormatError("is empty (0 bytes)")
     header = _read_as(start, file)
     if header.height == 0 or header.width == 0:
-        raise FormatError(
-            f"is {header.height}x{header.width} pixels (height x width), so there is nothing to see"
-        )
+        raise FormatError(f"is {header.height}x{header.width} pixels (height x width), so there is nothing to see")
     return header
 
 

@@ -4,6 +4,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -56,7 +57,7 @@ class TrainLoader:
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from number `start` on."""
         numbers = range(start, self.order.steps_per_epoch)
-        jobs = (lambda number=number: self.batch(epoch, number) for number in numbers)
+        jobs = (partial(self.batch, epoch, number) for number in numbers)
         return (job() for job in jobs) if self.threads == 0 else _prefetch(jobs)
 
     def batch(self, epoch: int, number: int) -> Batch:

@@ -81,9 +81,7 @@ def _chunks(total: int) -> list[range]:
     return [range(start, min(start + _CHUNK, total)) for start in range(0, total, _CHUNK)]
 
 
-def _in_threads(
-    run: Callable[[range], int], chunks: Sequence[range], threads: int
-) -> Generator[int, None, None]:
+def _in_threads(run: Callable[[range], int], chunks: Sequence[range], threads: int) -> Generator[int, None, None]:
     if threads == 0:
         yield from map(run, chunks)
         return

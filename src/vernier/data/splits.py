@@ -137,10 +137,9 @@ def _draw(source: Source, data: DataConfig) -> np.ndarray:
         raise DataError(
             f"data.split.test={data.split.test}: the source has a test set already; leave data.split.test out"
         )
-    wanted = [name for name, share in shares.items() if share > 0 and name not in given]
     pool = np.flatnonzero(np.isin(names, ["train", ""]))
-    if wanted and len(pool):
-        _check_divisible(source, pool, wanted)
+    wanted = [name for name, share in shares.items() if share > 0 and name not in given and len(pool)]
+    _check_divisible(source, pool, wanted)
     keys = source.keys()
     for number, name in enumerate(wanted):
         drawn = draw_stratified(

@@ -70,9 +70,7 @@ def _auto(reader: Reader, directory: Path) -> Store:
     except StoreWriteError as error:
         if total <= limit:
             return _in_memory(reader, f"memory: {megabytes(total)} decoded, as the disk won't do ({error})")
-        return _checked(
-            reader, directory, f"off: {megabytes(total)} decoded, and the disk won't do ({error})"
-        )
+        return _checked(reader, directory, f"off: {megabytes(total)} decoded, and the disk won't do ({error})")
 
 
 def _memory(reader: Reader, _: Path) -> Store:

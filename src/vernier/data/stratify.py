@@ -19,7 +19,7 @@ def draw_stratified(
     the smallest hashes of their keys.
 
     Args:
-        keys: Names of the N samples, all different.
+        keys: Names of the N samples, at least one, all different.
         targets: int64 (N,) with more than `leave` samples of each class, or uint8 (N, L) of 0 and 1 for
             `draw_iterative`, which takes over then.
         share: Between 0 and 1, both excluded.
@@ -33,9 +33,10 @@ def draw_stratified(
     ranks = _ranks(keys, seed, purpose)
     if targets.ndim == 2:
         return draw_iterative(ranks, targets, share)
-    order = np.argsort(ranks)
+    order = np.lexsort((ranks, targets))
+    starts = np.flatnonzero(np.diff(targets[order])) + 1
+    members = np.split(order, starts)
     drawn = np.zeros(len(keys), dtype=bool)
-    members = [order[targets[order] == target] for target in np.unique(targets)]
     # Classes in the order of their first hash: which class wins a tie then has nothing to do with its number.
     members.sort(key=lambda positions: int(ranks[positions[0]]))
     for positions, count in zip(members, _apportion([len(p) for p in members], share, leave), strict=True):

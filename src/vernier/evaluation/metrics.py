@@ -109,13 +109,22 @@ def sample_losses(logits: np.ndarray, targets: np.ndarray, task: Task) -> np.nda
     Raises:
         TrainingError: logits that are not finite.
     """
+    check_finite(logits)
+    return task.evaluation_loss(torch.from_numpy(logits), task.targets(targets)).numpy()
+
+
+def check_finite(logits: np.ndarray) -> None:
+    """Stop at logits (N, num_outputs) that are nan or infinite.
+
+    Raises:
+        TrainingError: how many images have some, and what to do.
+    """
     broken = int((~np.isfinite(logits)).any(axis=1).sum())
     if broken:
         raise TrainingError(
             f"the model's outputs for {broken} of {len(logits)} images are not finite numbers (nan or inf); "
             "its weights have diverged: train with a lower optimizer.lr, or with train.gradient_clip_norm"
         )
-    return task.evaluation_loss(torch.from_numpy(logits), task.targets(targets)).numpy()
 
 
 def probabilities_of(logits: np.ndarray, task: Task) -> np.ndarray:
@@ -209,15 +218,15 @@ class _Counts:
 
     @property
     def precision(self) -> np.ndarray:
-        return np.divide(self.hits, np.maximum(self.predicted, 1))
+        return np.asarray(self.hits / np.maximum(self.predicted, 1))
 
     @property
     def recall(self) -> np.ndarray:
-        return np.divide(self.hits, np.maximum(self.n, 1))
+        return np.asarray(self.hits / np.maximum(self.n, 1))
 
     @property
     def f1(self) -> np.ndarray:
-        return np.divide(2 * self.hits, np.maximum(self.predicted + self.n, 1))
+        return np.asarray(2 * self.hits / np.maximum(self.predicted + self.n, 1))
 
 
 def _shares(counts: _Counts) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """Pictures of a run: its curves and its confusion matrix as PNG."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 _COLOURS = {"train": "#6b7680", "val": "#0b62b8", "lr": "#6b7680"}
 _LONGEST_LABEL = 24
 _MOST_COUNTED = 30
+_MOST_NAMED = 100
+_POINTS_PER_INCH = 72
 _MISSING_GLYPH = "\N{WHITE SQUARE}"
 
 
@@ -52,12 +55,12 @@ def plot_confusion(confusion_csv: Path, out: Path) -> None:
     from matplotlib.figure import Figure
 
     confusion = read_confusion(confusion_csv)
-    side = 2.6 + max(2.2, min(0.42 * len(confusion.classes), 12.6))
-    figure = Figure(figsize=(side + 0.6, side), layout="constrained")
+    side = max(2.2, min(0.42 * len(confusion.classes), 12.6))
+    figure = Figure(figsize=(side + 3.0, side + 2.4), layout="constrained")
     axes = figure.add_subplot()
     image = axes.imshow(confusion.shares(), cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
-    figure.colorbar(image, label="share of the target's images", shrink=0.6)
-    _name_classes(axes, confusion.classes)
+    figure.colorbar(image, label="share of the target's images", shrink=0.5, aspect=25)
+    _name_classes(axes, confusion.classes, side)
     axes.set(xlabel="prediction", ylabel="target", title=f"{whole(int(confusion.counts.sum()))} images")
     if len(confusion.classes) <= _MOST_COUNTED:
         _write_counts(axes, confusion)
@@ -78,11 +81,12 @@ def _draw_panel(axes: "Axes", panel: Panel, epochs: tuple[float, ...]) -> None:
         axes.legend(frameon=False)
 
 
-def _name_classes(axes: "Axes", classes: tuple[str, ...]) -> None:
+def _name_classes(axes: "Axes", classes: tuple[str, ...], side: float) -> None:
+    """Write the classes' names on both axes of `side` inches; from 100 classes on only every so many."""
     drawable = _drawable_characters()
-    labels = [_label(name, drawable) for name in classes]
-    size = 9 if len(classes) <= _MOST_COUNTED else max(4.5, 9 - 0.06 * (len(classes) - _MOST_COUNTED))
-    positions = range(len(classes))
+    positions = range(0, len(classes), math.ceil(len(classes) / _MOST_NAMED))
+    labels = [_label(classes[position], drawable) for position in positions]
+    size = min(9.0, 0.8 * _POINTS_PER_INCH * side / len(positions))
     axes.set_xticks(positions, labels=labels, rotation=90, fontsize=size, parse_math=False)
     axes.set_yticks(positions, labels=labels, fontsize=size, parse_math=False)
 

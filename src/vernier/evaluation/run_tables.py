@@ -1,4 +1,7 @@
-"""The CSV files of a run directory, read into typed rows."""
+"""The CSV files of a run directory, read into typed rows.
+
+File names that are not UTF-8 keep their bytes as surrogates, as everywhere in Python.
+"""
 
 import csv
 import math
@@ -43,19 +46,17 @@ class Curves:
         return self.columns["epoch"]
 
     def panels(self) -> tuple[Panel, ...]:
-        """Loss, accuracy (else the first metric there is) and learning rate, as far as they are there."""
-        metrics = ("loss", self._second_metric())
-        pairs = [Panel(metric, self._pair(metric)) for metric in metrics if metric]
+        """Loss, accuracy and learning rate, as far as they are there."""
+        pairs = [Panel(metric, self._pair(metric)) for metric in ("loss", "accuracy")]
         panels = [*pairs, Panel("lr", self._existing({"lr": "lr"}))]
         return tuple(panel for panel in panels if panel.series)
 
-    def _second_metric(self) -> str:
-        parts = [name.partition("_") for name in self.columns]
-        metrics = [metric for split, _, metric in parts if split in ("train", "val") and metric != "loss"]
-        return "accuracy" if "accuracy" in metrics or not metrics else metrics[0]
-
     def _pair(self, metric: str) -> tuple[Series, ...]:
-        return self._existing({"train": f"train_{metric}", "val": f"val_{metric}"})
+        """The training and validation curves; the accuracy of several labels is called exact match."""
+        val = f"val_{metric}"
+        if metric == "accuracy" and val not in self.columns:
+            val = "val_exact_match"
+        return self._existing({"train": f"train_{metric}", "val": val})
 
     def _existing(self, columns: Mapping[str, str]) -> tuple[Series, ...]:
         return tuple(Series(name, self.columns[column]) for name, column in columns.items() if column in self.columns)
@@ -155,7 +156,7 @@ def _prediction(cells: list[str]) -> Prediction:
 
 def _read(path: Path, convert: Callable[[list[str]], Row]) -> tuple[list[str], list[Row]]:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
             lines = csv.reader(file)
             header = next(lines, [])
             return header, [_convert(line, len(header), convert) for line in lines]

@@ -4,7 +4,7 @@ import math
 
 NO_BREAK = "\u00a0"
 _UNKNOWN = "–"
-_LABELS = {"lr": "Learning rate", "ece": "Expected calibration error"}
+_LABELS = {"lr": "Learning rate", "ece": "Expected calibration error", "roc_auc": "ROC AUC"}
 
 
 def whole(number: int) -> str:
@@ -26,9 +26,9 @@ def percent(share: float, n: int = 0) -> str:
     return f"{text}{NO_BREAK}%"
 
 
-def decimal(value: float) -> str:
-    """A number with four decimals; a dash for what is not a number."""
-    return f"{value:.4f}" if math.isfinite(value) else _UNKNOWN
+def decimal(value: float, digits: int = 4) -> str:
+    """A number with `digits` decimals; a dash for what is not a number."""
+    return f"{value:.{digits}f}" if math.isfinite(value) else _UNKNOWN
 
 
 def quantity(number: int) -> str:
@@ -68,5 +68,5 @@ def _metric_word(word: str) -> str:
 
 
 def metric_value(name: str, value: float, n: int) -> str:
-    """A metric's value: accuracies in percent, everything else with four decimals."""
-    return percent(value, n) if name.endswith("accuracy") else decimal(value)
+    """A metric's value: shares of right answers in percent, everything else with four decimals."""
+    return percent(value, n) if name.endswith(("accuracy", "exact_match")) else decimal(value)

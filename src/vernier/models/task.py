@@ -95,7 +95,7 @@ class Multiclass(Task):
 
     def decide(self, probabilities: np.ndarray) -> np.ndarray:
         """The most probable class, int64 (N,)."""
-        return np.argmax(probabilities, axis=1)
+        return np.asarray(probabilities.argmax(axis=1))
 
     def confidence(self, probabilities: np.ndarray) -> np.ndarray:
         """The highest probability, (N,)."""

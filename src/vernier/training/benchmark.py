@@ -12,10 +12,11 @@ from vernier.data.loader import Batch
 from vernier.models.freeze import set_training_mode
 from vernier.training.log import logger
 from vernier.training.loop import make_step
+from vernier.training.parts import build_parts, open_dataset
 from vernier.training.resolve import resolve
 from vernier.training.run_directory import run_name
 from vernier.training.runtime import apply_process_settings, make_fabric
-from vernier.training.setup import Setup, build_setup, open_dataset
+from vernier.training.setup import Setup, build_setup
 
 _WARM_UP = 3
 
@@ -79,7 +80,7 @@ def _set_up(loaded: LoadedConfig) -> Setup:
     apply_process_settings(config)
     fabric = make_fabric(config.train)
     fabric.launch()
-    return build_setup(config, dataset, fabric, logger.info)
+    return build_setup(build_parts(config, dataset, logger.info), fabric)
 
 
 def _endless(setup: Setup) -> Iterator[Batch]:
@@ -92,7 +93,8 @@ def _endless(setup: Setup) -> Iterator[Batch]:
 def _measure(work: Callable[[], int], seconds: float, setup: Setup) -> Timing:
     for _ in range(_WARM_UP):
         work()
-    times, images = [], 0
+    times: list[float] = []
+    images = 0
     end = time.perf_counter() + seconds
     while not times or time.perf_counter() < end:
         begin = time.perf_counter()

@@ -1,6 +1,7 @@
 """After the last step: the final bundle, predictions and figures of the best one, result.json, the report."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,9 @@ def finish(setup: Setup, run: RunDirectory, state: TrainState) -> dict[str, Any]
     save_model(setup, run, "final", state)
     if state.best is not None:
         _load_best(setup, run)
-    measures: dict[SplitName, Measures] = {}
-    for split in ("val", "test"):
+    measures: dict[str, Measures] = {}
+    splits: tuple[SplitName, ...] = ("val", "test")
+    for split in splits:
         measured = _score(setup, run, split)
         if measured is not None:
             measures[split] = measured
@@ -72,7 +74,7 @@ def _score(setup: Setup, run: RunDirectory, split: SplitName) -> Measures | None
     return measure(logits, targets, setup.task, setup.config.evaluate)
 
 
-def _write_tables(setup: Setup, run: RunDirectory, measures: dict[SplitName, Measures]) -> None:
+def _write_tables(setup: Setup, run: RunDirectory, measures: Mapping[str, Measures]) -> None:
     if not measures:
         return
     write_per_class(run.path / "per_class.csv", measures)
@@ -81,7 +83,7 @@ def _write_tables(setup: Setup, run: RunDirectory, measures: dict[SplitName, Mea
         write_confusion_matrix(run.path / "confusion_matrix.csv", shown.confusion, setup.task.class_names)
 
 
-def _result(setup: Setup, run: RunDirectory, state: TrainState, measures: dict[SplitName, Measures]) -> dict[str, Any]:
+def _result(setup: Setup, run: RunDirectory, state: TrainState, measures: Mapping[str, Measures]) -> dict[str, Any]:
     config, source = setup.config, setup.dataset.source
     best = state.best
     parameters = list(setup.model.parameters())
@@ -145,7 +147,7 @@ def _json(values: dict[str, float]) -> dict[str, float | None]:
     return {name: value if np.isfinite(value) else None for name, value in values.items()}
 
 
-def _test_note(measures: dict[SplitName, Measures], has_best: bool) -> str:
+def _test_note(measures: Mapping[str, Measures], has_best: bool) -> str:
     of = "the best epoch's model" if has_best else "the final model"
     if "test" in measures:
         return f"The test set of {measures['test'].n} images was scored once, with {of}; it chose nothing."

@@ -4,11 +4,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from vernier.augment.randomness import step_seed
 from vernier.config.duration import Duration
 from vernier.config.flat import flatten
+from vernier.config.settled import settled
 from vernier.errors import TrainingError
 from vernier.evaluation.metrics import Measures, mode_of
 from vernier.models.freeze import set_training_mode
@@ -149,7 +151,7 @@ def _make_stopping(setup: Setup) -> EarlyStopping | None:
     config = setup.config.callbacks.early_stopping
     if config is None:
         return None
-    return EarlyStopping(config.monitor.removeprefix("val_"), config.mode, config.patience, config.min_delta)
+    return EarlyStopping(config.monitor.removeprefix("val_"), settled(config.mode), config.patience, config.min_delta)
 
 
 def _make_trackers(setup: Setup, run: RunDirectory, state: TrainState) -> tuple[Tracker, ...]:
@@ -165,7 +167,7 @@ def _make_trackers(setup: Setup, run: RunDirectory, state: TrainState) -> tuple[
 
 
 def _set_learning_rate(setup: Setup, step: int) -> None:
-    factor = setup.learning_rate_factor(step)
+    factor = setup.parts.learning_rate_factor(step)
     for group, rate in zip(setup.optimizer.param_groups, setup.base_learning_rates, strict=True):
         group["lr"] = rate * factor
 
@@ -193,8 +195,8 @@ def _log_epoch(setup: Setup, state: TrainState, measures: Measures | None, track
     text = f"epoch {state.epoch + 1}/{setup.config.train.epochs}: train loss {loss_sum / count:.4f}"
     if measures is not None:
         monitor = setup.config.train.monitor.removeprefix("val_")
-        values = measures.values
-        text += f", val loss {values['loss']:.4f}, val {monitor} {values[monitor]:.4f} (n={measures.n})"
+        loss, value = measures.values["loss"], measures.values[monitor]
+        text += f", val loss {loss:.4f}, val {monitor} {value:.4f} (n={measures.n})"
     logger.info("%s, %.0f images/s", text, speed)
 
 
@@ -209,7 +211,7 @@ def _keep_best(setup: Setup, run: RunDirectory, state: TrainState, measures: Mea
         save_model(setup, run, "best", state)
 
 
-def _not_finite(setup: Setup, state: TrainState, result: StepResult, positions: Sequence[int]) -> TrainingError:
+def _not_finite(setup: Setup, state: TrainState, result: StepResult, positions: np.ndarray) -> TrainingError:
     """The error for a loss that is NaN or infinite, with the images that gave it."""
     images = setup.dataset.source.images
     wrong = [int(p) for p, loss in zip(positions, result.sample_losses.tolist(), strict=True) if loss - loss != 0]

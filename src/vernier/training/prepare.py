@@ -14,9 +14,9 @@ from vernier.data.splits import save_split
 from vernier.errors import RunError
 from vernier.training.changes import is_identity_free, refuse_impossible
 from vernier.training.log import Display, logger
+from vernier.training.parts import Parts, build_parts, open_dataset
 from vernier.training.resolve import resolve
 from vernier.training.run_directory import Request, RunDirectory, create_run, run_name, runs_of
-from vernier.training.setup import Dataset, open_dataset
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,11 @@ class Prepared:
     """A run that is ready to train.
 
     Attributes:
-        dataset: None when there is nothing left to train.
+        parts: None when there is nothing left to train.
     """
 
     run: RunDirectory
-    config: Config
-    dataset: Dataset | None
+    parts: Parts | None
 
 
 def prepare(loaded: LoadedConfig, display: Display) -> Prepared:
@@ -65,23 +64,22 @@ def prepare_resume(run: RunDirectory, overrides: Sequence[str], display: Display
     return _go_on(run, request, old, wanted, display)
 
 
-def _go_on(
-    run: RunDirectory, request: Request, old: Config, wanted: Mapping[str, Any], display: Display
-) -> Prepared:
+def _go_on(run: RunDirectory, request: Request, old: Config, wanted: Mapping[str, Any], display: Display) -> Prepared:
     current = flatten(old)
     changes = [Change(key, current.get(key), value) for key, value in wanted.items() if current.get(key) != value]
     refuse_impossible(changes)
     merged = config_from_mapping(overlay(old.model_dump(mode="json"), wanted)).config
     if is_done(run, merged):
-        return Prepared(run, merged, None)
+        return Prepared(run, None)
     dataset = open_dataset(merged, lambda done, total: _show(display, done, total))
     resolved = resolve(merged, dataset.source, dataset.store, old.run.name)
+    parts = build_parts(resolved.config, dataset, logger.info)
     for change in config_diff(old, resolved.config):
         logger.info("changed: %s", change)
     reasons = {key: reason for key, reason in request.reasons.items() if key not in wanted} | dict(resolved.reasons)
     run.write_request(Request(overlay(request.given, wanted), reasons, request.command))
     write_config(run.config_file, resolved.config, reasons)
-    return Prepared(run, resolved.config, dataset)
+    return Prepared(run, parts)
 
 
 def is_done(run: RunDirectory, config: Config) -> bool:
@@ -101,12 +99,13 @@ def _stopping_of(run: RunDirectory) -> Any:
 def _prepare_new(loaded: LoadedConfig, name: str, display: Display) -> Prepared:
     dataset = open_dataset(loaded.config, lambda done, total: _show(display, done, total))
     resolved = resolve(loaded.config, dataset.source, dataset.store, name)
+    parts = build_parts(resolved.config, dataset, logger.info)
     run = create_run(resolved.config.run, name)
     save_split(run.split_file, dataset.source, dataset.split)
     write_config(run.config_file, resolved.config, resolved.reasons)
     # Last: a directory without it is not a run.
     run.write_request(Request(loaded.given, dict(resolved.reasons), _command_line()))
-    return Prepared(run, resolved.config, dataset)
+    return Prepared(run, parts)
 
 
 def _show(display: Display, done: int, total: int) -> None:

@@ -15,6 +15,7 @@ from vernier.data.store_directory import store_directory
 from vernier.errors import ConfigError, ConfigProblem
 from vernier.evaluation.metrics import metric_names, mode_of
 from vernier.models.defaults import ModelDefaults, model_defaults
+from vernier.models.task import TaskName
 
 _SMALL = 64
 
@@ -232,7 +233,7 @@ def _statistics(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
     return values if len(values) == channels else (round(sum(values) / len(values), 6),) * channels
 
 
-def _choose_monitor(choices: _Choices, task: str, num_classes: int) -> None:
+def _choose_monitor(choices: _Choices, task: TaskName, num_classes: int) -> None:
     config = choices.config
     known = metric_names(task, num_classes, config.evaluate)
     monitor = "macro_f1" if task == "multilabel" else "accuracy"

@@ -13,14 +13,17 @@ import torch
 from lightning.fabric import Fabric
 
 from vernier.config.loading import LoadedConfig, load_config
+from vernier.config.root import Config
+from vernier.config.settled import settled
 from vernier.errors import RunError
 from vernier.training.finish import finish, interrupted_result, log_result, write_result
 from vernier.training.log import Display, LineDisplay, logger, logging_to, make_display
 from vernier.training.loop import train
+from vernier.training.parts import Parts, build_parts, open_dataset
 from vernier.training.prepare import Prepared, prepare
 from vernier.training.run_directory import RunDirectory
 from vernier.training.runtime import apply_process_settings, make_fabric
-from vernier.training.setup import Dataset, build_setup, open_dataset
+from vernier.training.setup import build_setup
 from vernier.training.signals import forward_stop_signals
 
 
@@ -58,12 +61,12 @@ def run_training(loaded: LoadedConfig) -> TrainingEnd:
 
 def train_prepared(prepared: Prepared) -> TrainingEnd:
     """Train in a run that is ready, with as many processes as its config asks for."""
-    run, config = prepared.run, prepared.config
-    if prepared.dataset is None:
+    run, parts = prepared.run, prepared.parts
+    if parts is None:
         return _nothing_to_do(run)
-    if config.train.devices * config.train.num_nodes > 1:
+    if settled(parts.config.train.devices) * parts.config.train.num_nodes > 1:
         return _launch(run)
-    return train_in(run, prepared.dataset)
+    return train_in(run, parts)
 
 
 def _nothing_to_do(run: RunDirectory) -> TrainingEnd:
@@ -79,12 +82,12 @@ def _nothing_to_do(run: RunDirectory) -> TrainingEnd:
     return TrainingEnd(run, result, was_finished=True)
 
 
-def train_in(run: RunDirectory, dataset: Dataset | None = None, fabric: Fabric | None = None) -> TrainingEnd:
+def train_in(run: RunDirectory, parts: Parts | None = None, fabric: Fabric | None = None) -> TrainingEnd:
     """Train in a run with this process as one of its processes.
 
     Args:
         run: Ready: its config is resolved.
-        dataset: When it is open already.
+        parts: When they are built already.
         fabric: When the processes are connected already.
     """
     config = load_config(run.config_file, ()).config
@@ -99,15 +102,16 @@ def train_in(run: RunDirectory, dataset: Dataset | None = None, fabric: Fabric |
             is_first = fabric.global_rank == 0
             display = make_display() if is_first else LineDisplay()
             with logging_to(run.path / "train.log" if is_first else None, quiet=not is_first):
-                return _train_and_finish(run, dataset, fabric, display)
+                return _train_and_finish(run, config, parts, fabric, display)
     finally:
         torch.use_deterministic_algorithms(deterministic)
 
 
-def _train_and_finish(run: RunDirectory, dataset: Dataset | None, fabric: Fabric, display: Display) -> TrainingEnd:
-    config = load_config(run.config_file, ()).config
+def _train_and_finish(
+    run: RunDirectory, config: Config, parts: Parts | None, fabric: Fabric, display: Display
+) -> TrainingEnd:
     logger.info("run directory: %s", run.path)
-    setup = build_setup(config, dataset or open_dataset(config), fabric, logger.info)
+    setup = build_setup(parts or build_parts(config, open_dataset(config), logger.info), fabric)
     outcome = train(setup, run, display)
     if outcome.signal_number:
         result = interrupted_result(setup, run, outcome.state)
@@ -155,11 +159,11 @@ def _train_under_torchrun(loaded: LoadedConfig) -> TrainingEnd:
     finally:
         # Also after an error here, so that the other processes do not wait for ever.
         path, done = fabric.broadcast(
-            (None, False) if prepared is None else (str(prepared.run.path), prepared.dataset is None)
+            (None, False) if prepared is None else (str(prepared.run.path), prepared.parts is None)
         )
     if path is None:
         raise RunError("the first process could not prepare the run; it says why")
     run = RunDirectory(Path(path))
     if not done:
-        return train_in(run, None if prepared is None else prepared.dataset, fabric)
+        return train_in(run, None if prepared is None else prepared.parts, fabric)
     return _nothing_to_do(run)

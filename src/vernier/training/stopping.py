@@ -1,5 +1,6 @@
 """Which validation is the best one, and when to stop because none gets better."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,7 +25,7 @@ class EarlyStopping:
     patience: int
     min_delta: float
 
-    def update(self, state: TrainState, measures: dict[str, float]) -> None:
+    def update(self, state: TrainState, measures: Mapping[str, float]) -> None:
         """Take one validation into account; sets `state.stopped_early` to the reason when it is time to stop."""
         value = measures[self.monitor]
         if improves(value, state.stopping_best, self.mode, self.min_delta):

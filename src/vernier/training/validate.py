@@ -5,6 +5,7 @@ from typing import Literal
 import numpy as np
 import torch
 
+from vernier.config.settled import settled
 from vernier.evaluation.inference import predict_logits
 from vernier.evaluation.metrics import Measures, measure
 from vernier.models.bundle import BundleInfo, save_bundle
@@ -29,7 +30,7 @@ def split_positions(setup: Setup, split: SplitName) -> np.ndarray:
     """The samples of a split; with train.fast_dev_run one batch of them."""
     positions: np.ndarray = getattr(setup.dataset.split, split)
     if setup.config.train.fast_dev_run:
-        return positions[:: max(1, len(positions) // setup.config.data.eval_batch_size)]
+        return positions[:: max(1, len(positions) // settled(setup.config.data.eval_batch_size))]
     return positions
 
 
@@ -40,11 +41,11 @@ def split_logits(setup: Setup, positions: np.ndarray) -> np.ndarray:
         setup.model,
         setup.dataset.store,
         mine,
-        setup.preprocessing,
-        batch_size=setup.config.data.eval_batch_size,
-        threads=setup.config.data.threads,
+        setup.parts.preprocessing,
+        batch_size=settled(setup.config.data.eval_batch_size),
+        threads=settled(setup.config.data.threads),
         device=setup.fabric.device,
-        precision=setup.config.train.precision,
+        precision=settled(setup.config.train.precision),
         memory_format=setup.memory_format,
     )
     rows = torch.from_numpy(logits).to(setup.group.device)
@@ -57,10 +58,10 @@ def save_model(setup: Setup, run: RunDirectory, name: Literal["best", "final"], 
         return
     measures = {"epoch": state.epoch + (name == "best"), "val": state.validation}
     info = BundleInfo(
-        architecture=setup.architecture,
+        architecture=setup.parts.architecture,
         class_names=setup.dataset.source.class_names,
         task=setup.task.name,
-        preprocessing=setup.preprocessing.to_json(),
+        preprocessing=setup.parts.preprocessing.to_json(),
         threshold=setup.config.evaluate.threshold,
         temperature=None,
         metrics=measures,

@@ -46,7 +46,7 @@ def open_source(data: DataConfig) -> Source:
 
 def _check_keys(data: DataConfig, apart: dict[str, str]) -> None:
     problems = []
-    if data.source is None and not apart:
+    if not data.source and not apart:
         problems.append(ConfigProblem("data.source", "missing; give a directory, such as data=DIR"))
     if data.source is not None and apart:
         keys = ", ".join(f"data.{name}" for name in apart)

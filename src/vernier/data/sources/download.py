@@ -102,7 +102,7 @@ def _stream(url: str, target: BinaryIO) -> str:
 
 
 def unpack(archive: Path, folder: str) -> Path:
-    """Unpack the directory `folder` of a tar archive beside it, whole or not at all.
+    """Unpack the directory `folder` of a .tar.gz archive beside it, whole or not at all.
 
     Links that lead out of the archive, devices and absolute paths are refused (tarfile's `data` filter).
 
@@ -112,7 +112,7 @@ def unpack(archive: Path, folder: str) -> Path:
     target = archive.parent / folder
     try:
         with tempfile.TemporaryDirectory(prefix=".unpack-", dir=archive.parent) as temporary:
-            with tarfile.open(archive) as tar:
+            with tarfile.open(archive, "r:gz") as tar:
                 tar.extractall(temporary, filter="data")
             (Path(temporary) / folder).rename(target)
     except (OSError, EOFError, zlib.error, tarfile.TarError) as error:

@@ -118,7 +118,7 @@ def _refuse_mixture(root: Path, splits: Sequence[str], others: Sequence[str], ke
 
 
 def _refuse_absent_train(root: Path, nested: Sequence[str], data: DataConfig) -> None:
-    """With splits chosen by name, a directory without any split is refused here, in words of its own."""
+    """A validation split chosen by name says nothing about what to train on."""
     named = [folder.casefold() for folder in nested]
     if data.train_split is None and "train" not in named:
         raise DataError(

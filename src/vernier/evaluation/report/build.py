@@ -38,17 +38,12 @@ def write_report(run: Path, picture: Callable[[str], np.ndarray | None]) -> Path
     if page.matrix is not None:
         plot_confusion(run / "confusion_matrix.csv", run / "confusion_matrix.png")
     report = run / "report.html"
-    write_text_atomically(report, _render(page, _matrix_picture(page, run)))
+    write_text_atomically(report, render_page(page, _matrix_picture(page, run)))
     return report
 
 
-def _matrix_picture(page: Page, run: Path) -> str:
-    if page.matrix is None or page.matrix.rows:
-        return ""
-    return png_uri((run / "confusion_matrix.png").read_bytes())
-
-
-def _render(page: Page, matrix_picture: str) -> str:
+def render_page(page: Page, matrix_picture: str) -> str:
+    """The HTML of a page; `matrix_picture` is the confusion matrix as a data URI, for runs of many classes."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_PARTS),
         autoescape=True,
@@ -57,13 +52,21 @@ def _render(page: Page, matrix_picture: str) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template("report.html.j2").render(
+    html = environment.get_template("report.html.j2").render(
         page=page,
         matrix_picture=matrix_picture,
         plot=charts,
         style=_verbatim("report.css"),
         script=_verbatim("report.js"),
     )
+    # The bytes of a file name that is not UTF-8 can be carried, but not shown.
+    return html.encode(errors="surrogateescape").decode(errors="replace")
+
+
+def _matrix_picture(page: Page, run: Path) -> str:
+    if page.matrix is None or page.matrix.rows:
+        return ""
+    return png_uri((run / "confusion_matrix.png").read_bytes())
 
 
 def _verbatim(name: str) -> Markup:

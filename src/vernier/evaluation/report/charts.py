@@ -4,9 +4,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vernier.evaluation.report.statistics import Reliability
+import numpy as np
+
+from vernier.evaluation.calibration import Reliability
 from vernier.evaluation.run_tables import Curves, Panel, Series
-from vernier.evaluation.words import metric_label, metric_value, percent, several, whole
+from vernier.evaluation.words import decimal, metric_label, metric_value, percent, several, whole
 
 WIDTH, HEIGHT = 360, 220
 LEFT, RIGHT, TOP, BOTTOM = 46, 320, 14, 188
@@ -90,22 +92,32 @@ def curve_charts(curves: Curves, best_epoch: int | None) -> tuple[LineChart, ...
     return tuple(chart for panel in panels if (chart := _line_chart(panel, curves.epochs, best_epoch)))
 
 
-def reliability_chart(result: Reliability, calibration_error: float) -> ReliabilityChart:
-    """The chart of confidence against accuracy."""
+def reliability_chart(result: Reliability) -> ReliabilityChart:
+    """The chart of confidence against accuracy; empty bins have no bar."""
     x, y = _Axis(0, 1, LEFT, RIGHT), _Axis(0, 1, BOTTOM, TOP)
     quarters = (0.0, 0.25, 0.5, 0.75, 1.0)
+    width = (RIGHT - LEFT) / len(result.counts)
     bars = tuple(
         Bar(
-            x=round(x(bin_.low) + 0.75, 1),
-            y=round(y(bin_.accuracy), 1),
-            width=round(x(bin_.high) - x(bin_.low) - 1.5, 1),
-            height=round(BOTTOM - y(bin_.accuracy), 1),
-            title=f"{several(bin_.n, 'image')}, {percent(bin_.confidence)} sure, {percent(bin_.accuracy)} right",
+            x=round(LEFT + width * place + 0.75, 1),
+            y=round(y(result.accuracy[place]), 1),
+            width=round(width - 1.5, 1),
+            height=round(BOTTOM - y(result.accuracy[place]), 1),
+            title=_bin_title(result, int(place)),
         )
-        for bin_ in result.bins
+        for place in np.flatnonzero(result.counts)
     )
-    summary = f"Share of right answers for each level of confidence; calibration error {calibration_error:.4f}."
-    return ReliabilityChart(summary, x.ticks(quarters), y.ticks(quarters), bars)
+    return ReliabilityChart(_reliability_summary(result), x.ticks(quarters), y.ticks(quarters), bars)
+
+
+def _bin_title(result: Reliability, place: int) -> str:
+    images = several(int(result.counts[place]), "image")
+    return f"{images}, {percent(result.confidence[place])} sure, {percent(result.accuracy[place])} right"
+
+
+def _reliability_summary(result: Reliability) -> str:
+    error = result.expected_calibration_error
+    return f"Share of right answers for each level of confidence; calibration error {decimal(error)}."
 
 
 def ticks(low: float, high: float, most: int = 5) -> tuple[float, ...]:
@@ -121,7 +133,7 @@ def _line_chart(panel: Panel, epochs: tuple[float, ...], best_epoch: int | None)
     values = [value for series in panel.series for value in series.values if math.isfinite(value)]
     if not values:
         return None
-    x, y = _epoch_axis(epochs), _value_axis(values)
+    x, y = _epoch_axis(epochs), _value_axis(panel.metric, values)
     lines = [_line(series, epochs, x, y) for series in panel.series]
     return LineChart(
         title=metric_label(panel.metric),
@@ -149,11 +161,13 @@ def _epoch_ticks(epochs: tuple[float, ...]) -> tuple[float, ...]:
     return (first, *(tick for tick in between if tick == round(tick)), last)
 
 
-def _value_axis(values: Sequence[float]) -> _Axis:
+def _value_axis(metric: str, values: Sequence[float]) -> _Axis:
+    """From 0 where that costs little room; a metric other than loss and learning rate ends at 1."""
     low, high = min(values), max(values)
     margin = (high - low) * 0.06 or abs(high) * 0.1 or 1.0
-    floor = 0.0 if 0 <= low < 0.3 * high else low - margin
-    return _Axis(floor, high + margin, BOTTOM, TOP)
+    bottom = 0.0 if 0 <= low < 0.3 * high or low == high == 0 else low - margin
+    top = high + margin if metric in ("loss", "lr") or high > 1 else min(1.0, high + margin)
+    return _Axis(bottom, top, BOTTOM, TOP)
 
 
 def _line(series: Series, epochs: tuple[float, ...], x: _Axis, y: _Axis) -> Line:

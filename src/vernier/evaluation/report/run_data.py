@@ -39,11 +39,12 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class DataFacts:
-    """The data as result.json has them; `skipped` is why -> number of files."""
+    """The data as result.json has them; `skipped` is why -> number of files, `unreadable` are bad images."""
 
     source: str
-    content_hash: str | None = None
-    skipped: Mapping[str, int] | None = None
+    content_hash: str
+    skipped: Mapping[str, int]
+    unreadable: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Result:
     epochs: int
     steps: int
     seconds: float
-    images_per_second: float
+    images_per_second: float | None
     stopped_early: str | None
     classes: tuple[str, ...]
     counts: Mapping[str, Mapping[str, int]]

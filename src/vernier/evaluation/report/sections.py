@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vernier.evaluation.calibration import reliability
 from vernier.evaluation.report.charts import LineChart, ReliabilityChart, curve_charts, reliability_chart
 from vernier.evaluation.report.pictures import Thumbnail, make_thumbnail
 from vernier.evaluation.report.run_data import RunData, SplitName
 from vernier.evaluation.report.sentences import Fact, facts, headline, identity, lead, notes
-from vernier.evaluation.report.statistics import reliability
 from vernier.evaluation.report.tables import (
     SPLIT_WORDS,
     HeatRow,
@@ -39,6 +39,11 @@ class Matrix:
     classes: tuple[str, ...]
     rows: tuple[HeatRow, ...]
     largest: Table | None
+
+    @property
+    def has_long_names(self) -> bool:
+        """Whether the names of the columns have to stand upright."""
+        return max(map(len, self.classes)) > 3
 
 
 @dataclass(frozen=True)
@@ -151,13 +156,14 @@ def _mistake(prediction: Prediction, picture: PictureSource) -> Mistake:
 
 
 def _confidence(data: RunData) -> Confidence:
-    result = reliability(data.predictions, data.evaluate.calibration_bins)
-    measured = (data.result.measures or {}).get("ece")
-    error = result.calibration_error if measured is None else measured
+    confidence = np.array([prediction.confidence for prediction in data.predictions])
+    right = np.array([prediction.is_right for prediction in data.predictions])
+    result = reliability(confidence, right, data.evaluate.calibration_bins)
+    bins, images = several(len(result.counts), "bin"), several(len(right), "image")
     return Confidence(
-        summary=f"Confidence and accuracy differ by {decimal(error)} on average (expected calibration error, "
-        f"{several(data.evaluate.calibration_bins, 'bin')}, {several(len(data.predictions), 'image')}). "
-        "Bars on the diagonal would be perfect; bars below it are overconfident.",
-        chart=reliability_chart(result, error),
+        summary=f"Confidence and accuracy differ by {decimal(result.expected_calibration_error)} on average "
+        f"(expected calibration error, {bins}, {images}). Bars on the diagonal would be perfect; "
+        "bars below it are overconfident.",
+        chart=reliability_chart(result),
         table=bins_table(result),
     )

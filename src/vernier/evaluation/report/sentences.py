@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from vernier.evaluation.report.run_data import Measures, Result
 from vernier.evaluation.report.statistics import wilson_interval
 from vernier.evaluation.report.tables import SPLIT_WORDS
-from vernier.evaluation.words import decimal, duration, metric_label, percent, quantity, several, whole
+from vernier.evaluation.words import NO_BREAK, decimal, duration, metric_label, percent, quantity, several, whole
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,10 @@ def lead(result: Result) -> str:
 
 
 def notes(result: Result) -> tuple[str, ...]:
-    """What a reader has to know before believing the numbers."""
+    """What a reader has to know before believing the numbers.
+
+    `test_note` says what the test set was, or that without one the validation numbers are optimistic.
+    """
     sentences = (_status_note(result), result.test_note, _choice_note(result), _interval_note(result))
     return tuple(sentence for sentence in sentences if sentence)
 
@@ -55,9 +58,8 @@ def facts(result: Result) -> tuple[Fact, ...]:
         "Parameters": f"{quantity(model.parameters)}, {_trainable(result)}",
         "Task": f"{result.task}, {several(len(result.classes), 'class')}",
         "Data": result.data.source,
-        "Left out": ", ".join(f"{whole(n)} {why}" for why, n in (result.data.skipped or {}).items()),
-        "Training": f"{several(result.epochs, 'epoch')}, {several(result.steps, 'step')}, {duration(result.seconds)}, "
-        f"{result.images_per_second:,.0f} images/s",
+        "Left out": _left_out(result),
+        "Training": _training(result),
         "Best epoch": f"{best.epoch}, by validation {_lower_label(best.monitor)}" if best else "",
         "Stopped early": result.stopped_early or "",
     }
@@ -66,8 +68,8 @@ def facts(result: Result) -> tuple[Fact, ...]:
 
 def identity(result: Result) -> tuple[Fact, ...]:
     """What makes the run the run: seed and content of the data."""
-    lines = {"Seed": str(result.seed), "Data": result.data.source, "Data hash": result.data.content_hash or ""}
-    return tuple(Fact(name, text) for name, text in lines.items() if text)
+    lines = {"Seed": str(result.seed), "Data": result.data.source, "Data hash": result.data.content_hash}
+    return tuple(Fact(name, text) for name, text in lines.items())
 
 
 def _accuracy(result: Result) -> float | None:
@@ -86,6 +88,17 @@ def _trainable(result: Result) -> str:
     return "all trained" if trainable == result.model.parameters else f"{quantity(trainable)} of them trained"
 
 
+def _left_out(result: Result) -> str:
+    reasons = {**result.data.skipped, "unreadable": result.data.unreadable}
+    return ", ".join(f"{whole(n)} {why}" for why, n in reasons.items() if n)
+
+
+def _training(result: Result) -> str:
+    parts = (several(result.epochs, "epoch"), several(result.steps, "step"), duration(result.seconds))
+    speed = result.images_per_second
+    return ", ".join(parts if speed is None else (*parts, f"{speed:,.0f}{NO_BREAK}images/s"))
+
+
 def _status_note(result: Result) -> str:
     if result.status == "finished":
         return ""
@@ -95,10 +108,10 @@ def _status_note(result: Result) -> str:
 def _choice_note(result: Result) -> str:
     if result.best is None:
         return _no_best_note(result)
-    chosen = f"The best epoch was chosen by validation {_lower_label(result.best.monitor)}"
-    if result.test is not None:
-        return f"{chosen}, so its validation numbers are optimistic; the test set chose nothing."
-    return f"{chosen} on these same images, so the numbers are optimistic."
+    if result.test is None:
+        return ""
+    monitor = _lower_label(result.best.monitor)
+    return f"The best epoch was chosen by validation {monitor}, so the validation numbers are optimistic."
 
 
 def _no_best_note(result: Result) -> str:

@@ -3,16 +3,18 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
+from vernier.evaluation.calibration import Reliability
 from vernier.evaluation.report.run_data import Measures, Result
-from vernier.evaluation.report.statistics import Reliability
 from vernier.evaluation.run_tables import ClassRow, Confusion
 from vernier.evaluation.words import decimal, metric_label, metric_value, percent, whole
 
 SPLIT_WORDS = {"train": "training", "val": "validation", "test": "test"}
 _MOST_CONFUSIONS = 20
+Kind = Literal["right", "wrong", "none"]
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,15 @@ class Table:
 
 @dataclass(frozen=True)
 class HeatCell:
-    """A cell of the confusion matrix: its count, its share of the row in words, and how strongly it is tinted."""
+    """A cell of the confusion matrix: its count, its share of the row in words, and how strongly it is tinted.
+
+    `kind` is none for a count of 0.
+    """
 
     count: str
     title: str
     tint: float
-    is_right: bool
+    kind: Kind
 
 
 @dataclass(frozen=True)
@@ -120,9 +125,10 @@ def heat_rows(confusion: Confusion) -> tuple[HeatRow, ...]:
 def _heat_cell(confusion: Confusion, shares: np.ndarray, row: int, column: int) -> HeatCell:
     count, share = int(confusion.counts[row, column]), float(shares[row, column])
     names = f"{confusion.classes[row]} → {confusion.classes[column]}"
-    is_right = row == column
-    tint = share if is_right else math.sqrt(share)
-    return HeatCell(whole(count), f"{names}: {percent(share)}", round(tint, 3), is_right)
+    # A square root lets rare confusions be seen.
+    tint = share if row == column else math.sqrt(share)
+    kind: Kind = "none" if count == 0 else "right" if row == column else "wrong"
+    return HeatCell(whole(count), f"{names}: {percent(share)}", round(tint, 3), kind)
 
 
 def confusions_table(confusion: Confusion) -> Table:
@@ -137,7 +143,7 @@ def confusions_table(confusion: Confusion) -> Table:
             Cell(confusion.classes[row]),
             Cell(confusion.classes[column]),
             _count(int(wrong[row, column])),
-            Cell(percent(shares[row, column]), float(shares[row, column])),
+            _share(shares[row, column]),
         )
         for row, column in pairs
         if wrong[row, column]
@@ -147,15 +153,16 @@ def confusions_table(confusion: Confusion) -> Table:
 
 
 def bins_table(result: Reliability) -> Table:
-    """The numbers behind the reliability chart."""
+    """The numbers behind the reliability chart, without empty bins."""
+    bins = len(result.counts)
     rows = tuple(
         (
-            Cell(f"{percent(bin_.low)} to {percent(bin_.high)}", bin_.low),
-            _count(bin_.n),
-            Cell(percent(bin_.confidence), bin_.confidence),
-            Cell(percent(bin_.accuracy), bin_.accuracy),
+            Cell(f"{percent(place / bins)} to {percent((place + 1) / bins)}", place / bins),
+            _count(int(result.counts[place])),
+            _share(result.confidence[place]),
+            _share(result.accuracy[place]),
         )
-        for bin_ in result.bins
+        for place in map(int, np.flatnonzero(result.counts))
     )
     columns = ("Confidence", "Images (n)", "Mean confidence", "Right")
     return Table("bins", "Confidence and accuracy", columns, rows)
@@ -171,5 +178,9 @@ def _count(number: int) -> Cell:
     return Cell(whole(number), number)
 
 
+def _share(value: float) -> Cell:
+    return Cell(percent(value), float(value))
+
+
 def _measure(value: float) -> Cell:
-    return Cell(decimal(value), value if math.isfinite(value) else None)
+    return Cell(decimal(value, 3), value if math.isfinite(value) else None)

@@ -1,0 +1,112 @@
+"""The JSON Schema (draft 2020-12) that editors complete and check config files by.
+
+Pydantic makes the schema of the full form. What the reader accepts besides is added here: short forms, aliases,
+references in place of values, arithmetic in place of numbers, and numbers in place of text.
+"""
+
+from typing import Any
+
+from vernier.config import arithmetic, duration
+from vernier.config.augment import AugmentConfig
+from vernier.config.fields import DEFAULT_KINDS, SHORT_FORMS, item_type, kind_names, kinds, section_classes
+from vernier.config.root import Config
+
+Schema = dict[str, Any]
+
+_REFERENCE = r"\$\{.+\}"
+_ABOUT = ("title", "description", "default")
+_LIMITS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+_OPERATION = {"$ref": "#/$defs/AnyOperation"}
+_OPERATIONS = section_classes(item_type(AugmentConfig.model_fields["train"].annotation))
+
+
+def json_schema() -> Schema:
+    """The schema of the config files that the reader accepts, as plain JSON data."""
+    made = Config.model_json_schema()
+    definitions = {name: _with_values(section) for name, section in made.pop("$defs").items()}
+    definitions["DataConfig"]["properties"]["image_size"] = definitions["ModelConfig"]["properties"]["input_size"]
+    for section in DEFAULT_KINDS:
+        for name, kind in kinds(Config.model_fields[section].annotation).items():
+            _require_name(definitions[kind.__name__], name)
+    definitions["AnyOperation"] = _any_operation(definitions)
+    root = _with_values(made)
+    properties = {name: _short_form(name, schema) for name, schema in root["properties"].items()}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **root,
+        "title": "Vernier config",
+        "properties": properties,
+        "patternProperties": {rf"^({'|'.join(properties)})\.": True},
+        "$defs": definitions,
+    }
+
+
+def _with_values(section: Schema) -> Schema:
+    """A section's schema whose fields take all that the reader takes for their values."""
+    return {**section, "properties": {name: _field(field) for name, field in section["properties"].items()}}
+
+
+def _field(schema: Schema) -> Schema:
+    about = {key: schema[key] for key in _ABOUT if key in schema and key != "title"}
+    value = _value({key: part for key, part in schema.items() if key not in _ABOUT})
+    if "$ref" in value or "oneOf" in value:
+        return {**value, **about}
+    choices = value.get("anyOf", [value])
+    single = [choice["items"] for choice in choices if "items" in choice and "maxItems" not in choice]
+    return {"anyOf": [*choices, *single, {"type": "string", "pattern": _REFERENCE}], **about}
+
+
+def _value(schema: Schema) -> Schema:
+    """The schema of one value: arithmetic for numbers, numbers for text, units for durations."""
+    schema = {_LIMITS.get(key, key): part for key, part in schema.items() if key != "discriminator"}
+    for key in ("anyOf", "prefixItems"):
+        if key in schema:
+            schema[key] = [_value(part) for part in schema[key]]
+    if "items" in schema:
+        schema["items"] = _OPERATION if "oneOf" in schema["items"] else _value(schema["items"])
+    if schema.get("type") == "number":
+        return {"anyOf": [schema, {"type": "string", "pattern": f"^{arithmetic.PATTERN}$"}]}
+    if schema.get("type") == "string" and "examples" in schema:
+        return {**schema, "pattern": f"^(?:{duration.PATTERN})$"}
+    if schema == {"type": "string"}:
+        return {"type": ["string", "number", "boolean"]}
+    return schema
+
+
+def _short_form(name: str, schema: Schema) -> Schema:
+    """A section, its short form where it has one, or nothing; any other value as it is."""
+    if "$ref" not in schema and "oneOf" not in schema:
+        return schema
+    about = {key: schema[key] for key in _ABOUT if key in schema}
+    section = {key: value for key, value in schema.items() if key not in _ABOUT}
+    short: list[Schema] = []
+    if name in DEFAULT_KINDS:
+        names = list(kinds(Config.model_fields[name].annotation))
+        short = [{"enum": names}, {"type": "string", "pattern": _REFERENCE}]
+    elif name in SHORT_FORMS:
+        short = [{"type": ["string", "number"]}]
+    return {"anyOf": [section, *short, {"type": "null"}], **about}
+
+
+def _require_name(definition: Schema, name: str) -> None:
+    """Make a kind that is not the default one name itself, so that fields alone mean the default kind."""
+    definition["properties"]["name"] = {"const": name}
+    if name not in DEFAULT_KINDS.values():
+        definition["required"] = ["name"]
+
+
+def _any_operation(definitions: dict[str, Schema]) -> Schema:
+    """An operation: a name, `{name: X, fields}`, or `{X: {fields}}`. The second form's definitions are completed."""
+    by_name: dict[str, Schema] = {}
+    for operation in _OPERATIONS:
+        definition = definitions[operation.__name__]
+        fields = {name: field for name, field in definition["properties"].items() if name != "name"}
+        fields["change_rate"] = {**fields["p"], "description": "Another name of p."}
+        alone = {"type": ["object", "null"], "properties": fields, "additionalProperties": False}
+        names = kind_names(operation)
+        definition["properties"] = {"name": {"enum": list(names)}, **fields}
+        definition["required"] = ["name"]
+        by_name |= dict.fromkeys(names, alone)
+    single = {"type": "object", "properties": by_name, "additionalProperties": False}
+    references = [{"$ref": f"#/$defs/{operation.__name__}"} for operation in _OPERATIONS]
+    return {"anyOf": [{"enum": list(by_name)}, *references, {**single, "minProperties": 1, "maxProperties": 1}]}

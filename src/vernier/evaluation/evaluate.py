@@ -1,0 +1,211 @@
+"""Measuring a bundle on data."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import torch
+
+from vernier.config.data import DataConfig
+from vernier.config.evaluate import EvaluateConfig
+from vernier.data.images import ImageError
+from vernier.data.source import Source
+from vernier.data.sources import open_source
+from vernier.data.splits import split_source
+from vernier.data.store_base import BadImage, check_bad
+from vernier.data.tables import read_rows
+from vernier.data.wording import did_you_mean, listed
+from vernier.errors import DataError
+from vernier.evaluation.classifier import load_classifier
+from vernier.evaluation.metrics import Measures, measure
+from vernier.evaluation.reading import LenientImages
+from vernier.evaluation.tables import write_confusion_matrix, write_per_class, write_predictions
+from vernier.evaluation.words import several
+from vernier.models.task import Task
+
+_PARTS = ("train", "val", "test")
+
+
+@final
+@dataclass(frozen=True)
+class EvaluationReport:
+    """What an evaluation found.
+
+    Attributes:
+        bundle: what was evaluated.
+        source: name of the data.
+        part: train, val, test or all.
+        which: a sentence: which images were measured, how many, and classes without any.
+        measures: over the images that could be read.
+        missing_classes: classes of the bundle that the data does not have.
+        unreadable: images left out, with `data.on_bad_image=skip`.
+    """
+
+    bundle: Path
+    source: str
+    part: str
+    which: str
+    measures: Measures
+    missing_classes: tuple[str, ...]
+    unreadable: tuple[ImageError, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as JSON values."""
+        confusion = self.measures.confusion
+        return {
+            "bundle": str(self.bundle),
+            "source": self.source,
+            "part": self.part,
+            "which": self.which,
+            **self.measures.to_json(),
+            "per_class": [asdict(row) for row in self.measures.per_class],
+            "confusion": None if confusion is None else confusion.tolist(),
+            "missing_classes": list(self.missing_classes),
+            "unreadable": [{"path": error.path, "reason": error.reason} for error in self.unreadable],
+        }
+
+
+def evaluate_bundle(
+    bundle_path: Path,
+    data: DataConfig,
+    evaluate: EvaluateConfig,
+    *,
+    split: str | None = None,
+    output: Path | None = None,
+    device: str = "cpu",
+    trust: bool = False,
+) -> EvaluationReport:
+    """Measure a bundle, or the best one of a run, on data.
+
+    The images are decoded in full, as predict does. Targets are matched to the bundle's classes by name.
+
+    Args:
+        bundle_path: bundle or run directory.
+        data: the data; channels and task are the bundle's.
+        evaluate: how to measure; the threshold is the bundle's unless it is set here.
+        split: train, val, test or all. By default the test images; without any, the validation images; without
+            any, all images. A run's own data is split as the run was, other data by its own names.
+        output: directory for predictions_<part>.csv, per_class.csv and confusion_matrix.csv.
+        device: where to compute, as torch names it.
+        trust: import the user's own code when the bundle names it.
+
+    Raises:
+        ModelError: the bundle can't be used.
+        DataError: no such data or split, classes that the bundle does not have, images that can't be read.
+        RunError: the output can't be written.
+    """
+    threshold = evaluate.threshold if "threshold" in evaluate.model_fields_set else None
+    classifier = load_classifier(bundle_path, threshold=threshold, device=device, trust=trust)
+    task = classifier.task
+    channels = classifier.preprocessing.channels
+    source = open_source(data.model_copy(update={"channels": channels, "task": task.name}))
+    targets, missing = _bundle_targets(source, task)
+    part, positions = _choose(bundle_path, source, data, split)
+    images = LenientImages(source.images)
+    logits = classifier.logits(images, positions, batch_size=_batch_size(data), threads=_threads(data))
+    check_bad([BadImage(*item) for item in sorted(images.errors.items())], len(positions), data.on_bad_image)
+    good = np.array([position not in images.errors for position in positions.tolist()])
+    positions, logits = positions[good], logits[good]
+    measures = measure(logits, targets[positions], task, evaluate)
+    if output is not None:
+        keys = [source.images.key(position) for position in positions.tolist()]
+        _write_tables(output, part, keys, logits, targets[positions], task, measures)
+    which = _which(part, measures.n, source, missing)
+    unreadable = tuple(error for _, error in sorted(images.errors.items()))
+    return EvaluationReport(bundle_path, source.name, part, which, measures, missing, unreadable)
+
+
+def _batch_size(data: DataConfig) -> int:
+    return data.batch_size if data.eval_batch_size == "auto" else data.eval_batch_size
+
+
+def _threads(data: DataConfig) -> int:
+    return torch.get_num_threads() if data.threads == "auto" else data.threads
+
+
+def _bundle_targets(source: Source, task: Task) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The source's targets in the bundle's order of classes, and the classes that the source lacks."""
+    unknown = [name for name in source.class_names if name not in task.class_names]
+    if unknown:
+        hint = did_you_mean(unknown[0], task.class_names)
+        raise DataError(
+            f"{source.name} has classes that the bundle does not know: {listed(unknown)}.{hint} The bundle's "
+            f"classes are {listed(task.class_names)}; choose the data's with data.class_names"
+        )
+    if source.multilabel != (task.name == "multilabel"):
+        kinds = ("one label an image", "several labels an image")
+        raise DataError(
+            f"{source.name} has {kinds[source.multilabel]}, but the bundle was trained on "
+            f"{kinds[not source.multilabel]}; take data of the same kind"
+        )
+    places = np.array([task.class_names.index(name) for name in source.class_names])
+    missing = tuple(name for name in task.class_names if name not in source.class_names)
+    if not source.multilabel:
+        return places[source.targets], missing
+    targets = np.zeros((len(source.targets), len(task.class_names)), dtype=np.uint8)
+    targets[:, places] = source.targets
+    return targets, missing
+
+
+def _choose(path: Path, source: Source, data: DataConfig, split: str | None) -> tuple[str, np.ndarray]:
+    """The part to measure and its positions, int64."""
+    if split not in (None, "all", *_PARTS):
+        raise DataError(f"split={split}: choose train, val, test or all")
+    if split == "all":
+        return "all", np.arange(len(source.targets))
+    names = _known_parts(path, source, data)
+    if split is None:
+        part = next((part for part in ("test", "val") if part in names), None)
+        return ("all", np.arange(len(names))) if part is None else (part, np.flatnonzero(names == part))
+    drawn = getattr(split_source(source, data), split) if "" in names else np.flatnonzero(names == split)
+    if len(drawn) == 0:
+        raise DataError(f"split={split}: {source.name} has no {split} images; choose another one, or all")
+    return split, drawn
+
+
+def _known_parts(path: Path, source: Source, data: DataConfig) -> np.ndarray:
+    """The part of each sample that a split file or the source names, (N,); empty strings for none."""
+    if data.split.file is not None:
+        split = split_source(source, data)
+        names = np.full(len(source.targets), "", dtype="<U5")
+        for part in _PARTS:
+            names[getattr(split, part)] = part
+        return names
+    saved = _saved_parts([path / "split.csv", path.parent / "split.csv"], source, data)
+    return np.array(source.split, dtype="<U5") if saved is None else saved
+
+
+def _saved_parts(files: Sequence[Path], source: Source, data: DataConfig) -> np.ndarray | None:
+    """The parts that a run gave these very images and labels, from its split.csv; None for other data."""
+    file = next((file for file in files if file.is_file()), None)
+    if file is None:
+        return None
+    saved = {(key, label): part for key, label, part in read_rows(file, "split.csv")[1:]}
+    samples = list(zip(source.keys(), source.labels(), strict=True))
+    # A run that skipped unreadable images does not list them.
+    same = saved.keys() <= set(samples) if data.on_bad_image == "skip" else saved.keys() == set(samples)
+    return np.array([saved.get(sample, "") for sample in samples], dtype="<U5") if same else None
+
+
+def _which(part: str, n: int, source: Source, missing: Sequence[str]) -> str:
+    images = f"all {several(n, 'image')}" if part == "all" else several(n, f"{part} image")
+    absent = f", which has none of {listed(missing)}" if missing else ""
+    return f"Measured on {images} of {source.name}{absent}."
+
+
+def _write_tables(
+    output: Path,
+    part: str,
+    keys: Sequence[str],
+    logits: np.ndarray,
+    targets: np.ndarray,
+    task: Task,
+    measures: Measures,
+) -> None:
+    output.mkdir(parents=True, exist_ok=True)
+    write_predictions(output / f"predictions_{part}.csv", keys, logits, targets, task)
+    write_per_class(output / "per_class.csv", {part: measures})
+    if measures.confusion is not None:
+        write_confusion_matrix(output / "confusion_matrix.csv", measures.confusion, task.class_names)

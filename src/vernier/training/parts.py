@@ -1,0 +1,161 @@
+"""What a training is made of, built from a resolved config before any directory is made or process started."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from vernier.augment.plan import Plan, compile_plan
+from vernier.augment.preprocess import Preprocessing, compile_preprocessing
+from vernier.augment.randomness import step_seed
+from vernier.config.root import Config
+from vernier.config.settled import settled
+from vernier.data.order import BatchOrder
+from vernier.data.source import Source
+from vernier.data.sources import open_source
+from vernier.data.splits import Split, split_source
+from vernier.data.store import Store, open_store
+from vernier.errors import ConfigError, ConfigProblem, DataError
+from vernier.models.architecture import Architecture
+from vernier.models.freeze import freeze
+from vernier.models.providers import build_model, make_architecture
+from vernier.models.task import Task, make_task
+from vernier.models.weights import load_weights
+from vernier.optim.schedules import Schedule, make_schedule
+
+_INITIAL_WEIGHTS = 2**40
+"""The step number whose seed draws the initial weights; no training gets there."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """An opened source, its decoded images, and who is in which split."""
+
+    source: Source
+    store: Store
+    split: Split
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of a training that know nothing of devices."""
+
+    config: Config
+    dataset: Dataset
+    task: Task
+    architecture: Architecture
+    model: nn.Module
+    plan: Plan
+    preprocessing: Preprocessing
+    order: BatchOrder
+    learning_rate_factor: Schedule
+
+
+def open_dataset(config: Config, progress: Callable[[int, int], None] | None = None) -> Dataset:
+    """Open the source, split it and decode it.
+
+    Raises:
+        DataError: all that is wrong with the images, before anything else happens.
+    """
+    source = open_source(config.data)
+    split = split_source(source, config.data)
+    threads = torch.get_num_threads() if config.data.threads == "auto" else config.data.threads
+    store = open_store(source.images, config.data, threads, progress)
+    bad = np.array([image.position for image in store.bad], dtype=np.int64)
+    split = Split(*(np.setdiff1d(part, bad) for part in (split.train, split.val, split.test)))
+    if len(split.train) == 0:
+        raise DataError(f"{source.name}: no readable training image is left")
+    return Dataset(source, store, split)
+
+
+def build_parts(config: Config, dataset: Dataset, say: Callable[[str], None]) -> Parts:
+    """Build the model and everything that prepares its input.
+
+    Args:
+        config: Resolved.
+        dataset: From `open_dataset`.
+        say: Told what a person should know, such as weights that were left out.
+
+    Raises:
+        ConfigError, ModelError: whatever can't be built.
+    """
+    task = make_task(
+        settled(config.data.task),
+        dataset.source.class_names,
+        label_smoothing=config.train.label_smoothing,
+        threshold=config.evaluate.threshold,
+    )
+    plan = make_plan(config)
+    preprocessing = compile_preprocessing(
+        settled(config.augment.eval),
+        channels=settled(config.data.channels),
+        fill=config.augment.fill,
+        interpolation=config.augment.interpolation,
+    )
+    _check_size("augment.train", plan.output_size, config)
+    _check_size("augment.eval", preprocessing.input_size, config)
+    limit = 1 if config.train.fast_dev_run else 0
+    order = BatchOrder(len(dataset.split.train), config.data.batch_size, config.seed, limit)
+    steps = order.steps_per_epoch
+    schedule = make_schedule(config.schedule, total_steps=config.train.epochs * steps, steps_per_epoch=steps)
+    architecture = make_architecture(
+        config.model,
+        num_outputs=task.num_outputs,
+        channels=settled(config.data.channels),
+        input_size=settled(config.model.input_size),
+    )
+    model = make_model(config, architecture, say)
+    _check_batchnorm(config, model)
+    return Parts(config, dataset, task, architecture, model, plan, preprocessing, order, schedule)
+
+
+def make_plan(config: Config) -> Plan:
+    """The augmentation of the training images."""
+    return compile_plan(
+        settled(config.augment.train),
+        channels=settled(config.data.channels),
+        border=config.augment.border,
+        fill=config.augment.fill,
+        interpolation=config.augment.interpolation,
+        seed=config.seed,
+    )
+
+
+def make_model(config: Config, architecture: Architecture, say: Callable[[str], None]) -> nn.Module:
+    """The model with its first weights, a function of `seed` or of a file, and its frozen parts."""
+    torch.manual_seed(step_seed(config.seed, _INITIAL_WEIGHTS, 0))
+    model = build_model(architecture, pretrained=config.model.pretrained)
+    if config.model.weights is not None:
+        say(str(load_weights(model, Path(config.model.weights), architecture)))
+    freeze(model, config.model.frozen)
+    return model.to(memory_format=memory_format(config))
+
+
+def memory_format(config: Config) -> torch.memory_format:
+    """`train.memory_format` in torch's words."""
+    return torch.channels_last if config.train.memory_format == "channels_last" else torch.contiguous_format
+
+
+def _check_size(key: str, size: tuple[int, int], config: Config) -> None:
+    wanted = settled(config.model.input_size)
+    if size != wanted:
+        message = (
+            f"ends at {size[0]}x{size[1]} pixels, but model.input_size is {wanted[0]}x{wanted[1]}; "
+            "leave the sizes of the operations out, or set them to the same"
+        )
+        raise ConfigError([ConfigProblem(key, message)])
+
+
+def _check_batchnorm(config: Config, model: nn.Module) -> None:
+    processes = settled(config.train.devices) * config.train.num_nodes
+    learns_statistics = any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in model.modules())
+    fixed = config.train.freeze_batchnorm or config.model.frozen == "backbone"
+    if learns_statistics and not fixed and config.data.batch_size < 2 * processes:
+        message = (
+            f"{config.data.batch_size} over {processes} process(es) leaves BatchNorm single images, which have "
+            f"no variance; use at least {2 * processes}, or train.freeze_batchnorm=true"
+        )
+        raise ConfigError([ConfigProblem("data.batch_size", message)])

@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from vernier.models.task import make_task
+
+NAMES = ("cat", "dog", "owl")
+
+
+def _logits(n: int, outputs: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(n, outputs, generator=torch.Generator().manual_seed(seed)) * 3
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_multiclass_loss_is_torchs_cross_entropy(smoothing):
+    task = make_task("multiclass", NAMES, label_smoothing=smoothing)
+    logits, targets = _logits(7, 3), task.targets(np.array([0, 1, 2, 2, 1, 0, 0]))
+    expected = functional.cross_entropy(logits, targets, reduction="none", label_smoothing=smoothing)
+    torch.testing.assert_close(task.loss(logits, targets), expected)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_binary_loss_is_the_two_class_cross_entropy(smoothing):
+    binary = make_task("binary", NAMES[:2], label_smoothing=smoothing)
+    two = make_task("multiclass", NAMES[:2], label_smoothing=smoothing)
+    logits, targets = _logits(6, 1), np.array([0, 1, 1, 0, 1, 0])
+    as_two = torch.cat([torch.zeros_like(logits), logits], dim=1)
+    torch.testing.assert_close(binary.loss(logits, binary.targets(targets)), two.loss(as_two, two.targets(targets)))
+    torch.testing.assert_close(binary.probabilities(logits), two.probabilities(as_two))
+
+
+def test_multilabel_loss_is_the_mean_over_labels():
+    task = make_task("multilabel", NAMES)
+    logits, targets = _logits(5, 3), np.eye(5, 3, dtype=np.uint8)
+    whole = functional.binary_cross_entropy_with_logits(logits, task.targets(targets))
+    assert task.loss(logits, task.targets(targets)).shape == (5,)
+    torch.testing.assert_close(task.loss(logits, task.targets(targets)).mean(), whole)
+
+
+def test_evaluation_loss_has_no_smoothing():
+    logits, targets = _logits(4, 3), torch.tensor([0, 1, 2, 0])
+    smooth = make_task("multiclass", NAMES, label_smoothing=0.3)
+    plain = make_task("multiclass", NAMES)
+    assert torch.equal(smooth.evaluation_loss(logits, targets), plain.loss(logits, targets))
+    assert not torch.allclose(smooth.loss(logits, targets), plain.loss(logits, targets))
+
+
+@pytest.mark.parametrize("name", ["multiclass", "binary", "multilabel"])
+def test_loss_is_float32_under_autocast(name):
+    task = make_task(name, NAMES[:2])
+    targets = np.ones((4, 2), np.uint8) if name == "multilabel" else np.array([0, 1, 1, 0])
+    logits = _logits(4, task.num_outputs).bfloat16()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = task.loss(logits, task.targets(targets))
+    assert loss.dtype == torch.float32
+    torch.testing.assert_close(loss, task.loss(logits.float(), task.targets(targets)))
+
+
+def test_binary_decides_by_the_threshold():
+    task = make_task("binary", ("no", "yes"), threshold=0.25)
+    probabilities = np.array([[0.75, 0.25], [0.76, 0.24], [0.1, 0.9]], np.float32)
+    assert task.decide(probabilities).tolist() == [1, 0, 1]
+    assert task.labels(task.decide(probabilities)) == ["yes", "no", "yes"]
+    np.testing.assert_array_equal(task.confidence(probabilities), np.array([0.25, 0.76, 0.9], np.float32))
+
+
+def test_multilabel_decides_each_label_and_names_them():
+    task = make_task("multilabel", NAMES, threshold=0.5)
+    probabilities = np.array([[0.5, 0.1, 0.8], [0.2, 0.3, 0.1]], np.float32)
+    decisions = task.decide(probabilities)
+    assert decisions.dtype == np.uint8
+    assert decisions.tolist() == [[1, 0, 1], [0, 0, 0]]
+    assert task.labels(decisions) == ["cat|owl", ""]
+    np.testing.assert_allclose(task.confidence(probabilities), [0.5, 0.7])
+
+
+@pytest.mark.parametrize("name", ["multiclass", "binary", "multilabel"])
+@pytest.mark.parametrize("threshold", [0.3, 0.5])
+def test_correct_agrees_with_decide(name, threshold):
+    task = make_task(name, NAMES[:2], threshold=threshold)
+    generator = np.random.default_rng(3)
+    targets = generator.integers(0, 2, (40, 2) if name == "multilabel" else 40)
+    targets = targets.astype(np.uint8 if name == "multilabel" else np.int64)
+    logits = _logits(40, task.num_outputs)
+    right = task.decide(task.probabilities(logits).numpy()) == targets
+    expected = right.all(axis=1) if name == "multilabel" else right
+    assert task.correct(logits, task.targets(targets)).tolist() == expected.tolist()
+    assert 0 < expected.sum() < 40
