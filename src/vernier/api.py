@@ -30,7 +30,7 @@ QUICKSTART: dict[str, Any] = {
     "model": {"name": "digits_cnn"},
     "optimizer": {"name": "adamw", "lr": 0.01},
     "schedule": {"name": "one_cycle"},
-    "train": {"epochs": 20},
+    "train": {"epochs": 20, "threads": 1},
     "augment": {
         "train": [
             {"name": "Resize"},

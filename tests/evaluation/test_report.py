@@ -220,9 +220,9 @@ def test_a_path_that_is_not_utf8_is_asked_for_as_it_is_and_shown_with_a_mark(tmp
     line = f"path,target,prediction,confidence,loss\n{raw},1,2,0.9,3.0\n"
     (run / "predictions_val.csv").write_bytes(line.encode(errors="surrogateescape"))
     asked = []
-    path = write_report(run, lambda path: asked.append(path))
+    html = render_page(make_page(read_run(run), lambda path: asked.append(path)), "")
     assert asked == [raw]
-    assert "caf\N{REPLACEMENT CHARACTER}.jpg" in path.read_text(encoding="utf-8")
+    assert "caf\N{REPLACEMENT CHARACTER}.jpg" in html.encode().decode()
 
 
 def test_the_same_run_gives_the_same_bytes(tmp_path, digits):
@@ -263,7 +263,7 @@ def test_a_run_without_errors_says_so(tmp_path, digits):
 
 def test_a_picture_that_can_not_be_had_leaves_a_placeholder(tmp_path, digits):
     run = write_run(tmp_path / "run", digits, worst=3)
-    document = Document(write_report(run, lambda path: None).read_text(encoding="utf-8"))
+    document = Document(render_page(make_page(read_run(run), lambda path: None), ""))
     assert document.text_of("div") == ["picture not available"] * 3
     assert not document.all("img")
 
@@ -311,7 +311,9 @@ def test_undefined_values_are_dashes(tmp_path, digits):
     write_csv(
         run / "per_class.csv", ["split", "class", "n", "precision", "recall", "f1"], [["val", "0", 0, "", "nan", 0.0]]
     )
-    assert report(run, digits).text_of("td").count("–") == 2
+    document = report(run, digits)
+    assert [a["data-value"] for a in document.all("td") if a.get("data-value") == "nan"] == ["nan"] * 4
+    assert document.text_of("td").count("–") == 4
 
 
 def test_a_loss_that_is_no_number_leaves_a_gap_in_the_curves(tmp_path, digits):

@@ -95,6 +95,7 @@ def test_curves_stay_inside_their_axes(losses):
         for line in chart.lines:
             assert all(LEFT <= x <= RIGHT and TOP - 0.1 <= y <= BOTTOM + 0.1 for x, y in line.points)
         labels = sorted(line.label_y for line in chart.lines)
+        assert all(TOP < label < BOTTOM for label in labels)
         assert len(labels) < 2 or labels[1] - labels[0] >= 13.8
 
 

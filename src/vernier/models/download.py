@@ -33,11 +33,11 @@ def require_reachable(url: str, name: str) -> None:
 
 
 @contextmanager
-def download_errors(name: str) -> Iterator[None]:
-    """Turn a failed download into a ModelError."""
+def download_errors(name: str, *others: type[Exception]) -> Iterator[None]:
+    """Turn a failed download, an OSError or one of `others`, into a ModelError."""
     try:
         yield
-    except OSError as error:
+    except (OSError, *others) as error:
         raise no_weights(name, _plain(error)) from error
 
 

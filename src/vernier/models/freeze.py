@@ -1,7 +1,6 @@
 """Training a part of a network: which parameters are frozen, and which modules run in eval mode."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Literal
 
@@ -9,6 +8,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from vernier.errors import ModelError
+from vernier.models.provider import did_you_mean
 from vernier.models.surgery import head_modules
 
 
@@ -82,8 +82,7 @@ def _suggestion(pattern: str, names: Sequence[str]) -> str:
     top = dict.fromkeys(name.partition(".")[0] for name in names)
     depth = pattern.count(".")
     prefixes = dict.fromkeys(".".join([*name.split(".")[:depth], "*"]) for name in names if depth)
-    close = get_close_matches(pattern, [*prefixes, *top, *names], n=3)
-    suggestion = f" Did you mean {', '.join(close)}?" if close else ""
+    suggestion = did_you_mean(pattern, [*prefixes, *top, *names])
     return f"{suggestion} The network consists of {', '.join(f'{name}.*' for name in top)}"
 
 

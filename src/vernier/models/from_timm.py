@@ -79,20 +79,27 @@ class TimmProvider(ModelProvider):
 
     def build(self, architecture: Architecture, *, pretrained: bool) -> nn.Module:
         """timm fits head and stem itself; networks of one image size are built for `input_size`."""
-        import timm
-
         config = _pretrained_cfg(architecture.name)
-        arguments = _arguments(architecture, config)
-        if pretrained:
-            _require_weights(architecture.name, config)
-        with download_errors(architecture.name):
-            try:
-                module = timm.create_model(architecture.name, pretrained=pretrained, **arguments)
-            except TypeError as error:
-                raise _explain(architecture, config, error) from error
-            except (ValueError, AssertionError, RuntimeError, KeyError) as error:
-                raise _not_built(architecture, error) from error
-        return module
+        if not pretrained:
+            return _create(architecture, config, pretrained=False)
+        from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
+
+        _require_weights(architecture.name, config)
+        with download_errors(architecture.name, HTTPError):
+            return _create(architecture, config, pretrained=True)
+
+
+def _create(architecture: Architecture, config: Any, *, pretrained: bool) -> nn.Module:
+    import timm
+
+    arguments = _arguments(architecture, config)
+    try:
+        module: nn.Module = timm.create_model(architecture.name, pretrained=pretrained, **arguments)
+    except TypeError as error:
+        raise _explain(architecture, config, error) from error
+    except (ValueError, AssertionError, RuntimeError, KeyError) as error:
+        raise _not_built(architecture, error) from error
+    return module
 
 
 def _pretrained_cfg(name: str) -> Any:

@@ -12,8 +12,7 @@ from torch import nn
 from vernier.errors import ModelError
 from vernier.models.architecture import Architecture, Provider
 
-Interpolation = str
-"""bilinear, bicubic or nearest."""
+_SUGGESTIONS = 5
 
 
 @final
@@ -26,7 +25,7 @@ class ModelDefaults:
         input_size: height and width in pixels.
         mean: of the channels of an image in [0, 1], one number each.
         std: of the channels of an image in [0, 1], one number each.
-        interpolation: bilinear, bicubic or nearest, as in the provider's own evaluation.
+        interpolation: bilinear or bicubic, as in the provider's own evaluation.
         crop_fraction: side of the central crop over the side that the image is resized to.
     """
 
@@ -34,7 +33,7 @@ class ModelDefaults:
     input_size: tuple[int, int]
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    interpolation: Interpolation
+    interpolation: str
     crop_fraction: float
 
 
@@ -62,9 +61,10 @@ class ModelProvider(ABC):
         """
 
 
-def did_you_mean(word: str, choices: Iterable[str], count: int = 3) -> str:
-    """` Did you mean a, b?`, or nothing when no choice is close."""
-    close = get_close_matches(word, list(choices), n=count, cutoff=0.6)
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """` Did you mean a, b?`, or nothing when no choice is close; a space before, no case."""
+    spellings = {choice.lower(): choice for choice in choices}
+    close = [spellings[match] for match in get_close_matches(word.lower(), spellings, n=_SUGGESTIONS)]
     return f" Did you mean {', '.join(close)}?" if close else ""
 
 

@@ -1,7 +1,6 @@
 """From a model's name to a network fitted to its data."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 
 import torch
 from torch import nn
@@ -12,7 +11,7 @@ from vernier.models.architecture import Architecture, Provider
 from vernier.models.from_callable import PythonProvider, ZooProvider
 from vernier.models.from_timm import TimmProvider
 from vernier.models.from_torchvision import TorchvisionProvider
-from vernier.models.provider import ModelProvider
+from vernier.models.provider import ModelProvider, did_you_mean
 
 PROVIDERS: Mapping[Provider, ModelProvider] = {
     "zoo": ZooProvider(),
@@ -41,8 +40,9 @@ def find_provider(model: ModelConfig) -> Provider:
     for provider, candidate in PROVIDERS.items():
         if candidate.knows(model.name):
             return provider
+    names = [name for candidate in PROVIDERS.values() for name in candidate.names()]
     raise ModelError(
-        f"model.name={model.name}: neither the zoo, timm nor torchvision has it.{_suggestions(model.name)} "
+        f"model.name={model.name}: neither the zoo, timm nor torchvision has it.{did_you_mean(model.name, names)} "
         "`vernier models PATTERN` lists names; your own code is package.module:callable"
     )
 
@@ -88,17 +88,10 @@ def _require_known(name: str, provider: Provider) -> Provider:
         return provider
     others = [other for other, candidate in PROVIDERS.items() if other != "python" and candidate.knows(name)]
     elsewhere = f" {others[0]} has it: model.provider={others[0]}." if others else ""
-    close = get_close_matches(name, list(PROVIDERS[provider].names()), n=3)
-    suggestion = f" Did you mean {', '.join(close)}?" if close else ""
+    suggestion = did_you_mean(name, PROVIDERS[provider].names())
     raise ModelError(
         f"model.name={name}: {provider} does not have it.{elsewhere}{suggestion} `vernier models PATTERN` lists names"
     )
-
-
-def _suggestions(name: str) -> str:
-    names = dict.fromkeys(name for provider in PROVIDERS.values() for name in provider.names())
-    close = get_close_matches(name, names, n=5)
-    return f" Did you mean {', '.join(close)}?" if close else ""
 
 
 @torch.no_grad()
@@ -111,7 +104,8 @@ def _require_logits(module: nn.Module, architecture: Architecture) -> None:
     except (RuntimeError, ValueError, AssertionError) as error:
         raise ModelError(
             f"model.name={architecture.name}: it can't take an image of model.input_size={size} with "
-            f"{architecture.channels} channels: {error}"
+            f"{architecture.channels} channel(s): {str(error) or 'a check of its own fails'}. It was designed for "
+            f"model.input_size={list(PROVIDERS[architecture.provider].defaults(architecture.name).input_size)}"
         ) from error
     shape = list(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
     if shape != [1, architecture.num_outputs]:

@@ -30,6 +30,11 @@ class WeightsReport:
     head_mismatch: tuple[str, ...]
     stem_adapted: tuple[str, ...]
 
+    def __str__(self) -> str:
+        head = f"; the head keeps its initial weights ({'; '.join(self.head_mismatch)})" if self.head_mismatch else ""
+        stem = f"; the stem is adapted ({'; '.join(self.stem_adapted)})" if self.stem_adapted else ""
+        return f"{self.loaded} tensors loaded{head}{stem}"
+
 
 def load_state(module: nn.Module, state: Mapping[str, Tensor], origin: str) -> WeightsReport:
     """Copy `state` into `module`.

@@ -14,7 +14,7 @@ __all__ = ["WeightsReport", "load_weights"]
 _PICKLES = (".pt", ".pth", ".ckpt", ".bin", ".pkl", ".tar")
 
 
-def load_weights(module: nn.Module, path: Path, architecture: Architecture) -> WeightsReport:
+def load_weights(module: nn.Module, path: Path | str, architecture: Architecture) -> WeightsReport:
     """Copy weights into `module`; a head of another shape keeps its initial weights, a stem is adapted.
 
     Args:
@@ -27,7 +27,7 @@ def load_weights(module: nn.Module, path: Path, architecture: Architecture) -> W
             head; `module` is then as it was.
     """
     origin = f"model.weights={path} for model.name={architecture.name} ({architecture.provider})"
-    return load_state(module, _read(path), origin)
+    return load_state(module, _read(Path(path)), origin)
 
 
 def _read(path: Path) -> dict[str, Tensor]:

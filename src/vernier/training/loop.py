@@ -96,7 +96,7 @@ def _train_epoch(
         now = time.perf_counter()
         state.seconds, begin = state.seconds + now - begin, now
         display.advance(state.batch, f"loss {state.loss_sum / max(state.count, 1):.3f}")
-        if log_due.is_due(state.step):
+        if state.step == 1 or log_due.is_due(state.step):
             log_due.restart(state.step)
             _log_step(setup, state, result, trackers)
         if signal_number or (due and state.batch < steps):

@@ -13,6 +13,7 @@ from vernier.evaluation.words import decimal, metric_label, metric_value, percen
 WIDTH, HEIGHT = 360, 220
 LEFT, RIGHT, TOP, BOTTOM = 46, 320, 14, 188
 _LABEL_GAP = 14
+_HIGHEST_LABEL, _LOWEST_LABEL = TOP + 6, BOTTOM - 2
 
 
 @dataclass(frozen=True)
@@ -134,13 +135,13 @@ def _line_chart(panel: Panel, epochs: tuple[float, ...], best_epoch: int | None)
     if not values:
         return None
     x, y = _epoch_axis(epochs), _value_axis(panel.metric, values)
-    lines = [_line(series, epochs, x, y) for series in panel.series]
+    lines = [_line(series, epochs, x, y) for series in panel.series if any(map(math.isfinite, series.values))]
     return LineChart(
         title=metric_label(panel.metric),
         summary=_summary(panel, epochs),
         x_ticks=x.ticks(_epoch_ticks(epochs)),
         y_ticks=y.ticks(ticks(y.low, y.high)),
-        lines=_spread_labels([line for line in lines if line.points]),
+        lines=_spread_labels(lines),
         best_x=None if best_epoch is None else round(x(best_epoch), 1),
     )
 
@@ -173,7 +174,7 @@ def _value_axis(metric: str, values: Sequence[float]) -> _Axis:
 def _line(series: Series, epochs: tuple[float, ...], x: _Axis, y: _Axis) -> Line:
     pairs = zip(epochs, series.values, strict=True)
     points = tuple((round(x(epoch), 1), round(y(value), 1)) for epoch, value in pairs if math.isfinite(value))
-    return Line(series.name, points, points[-1][1] if points else 0.0)
+    return Line(series.name, points, min(max(points[-1][1], _HIGHEST_LABEL), _LOWEST_LABEL))
 
 
 def _spread_labels(lines: Sequence[Line]) -> tuple[Line, ...]:
@@ -181,10 +182,11 @@ def _spread_labels(lines: Sequence[Line]) -> tuple[Line, ...]:
     if len(lines) < 2 or abs(lines[0].label_y - lines[1].label_y) >= _LABEL_GAP:
         return tuple(lines)
     upper, lower = sorted(lines, key=lambda line: line.label_y)
-    middle = (upper.label_y + lower.label_y) / 2
+    half = _LABEL_GAP / 2
+    middle = min(max((upper.label_y + lower.label_y) / 2, _HIGHEST_LABEL + half), _LOWEST_LABEL - half)
     return (
-        Line(upper.name, upper.points, round(middle - _LABEL_GAP / 2, 1)),
-        Line(lower.name, lower.points, round(middle + _LABEL_GAP / 2, 1)),
+        Line(upper.name, upper.points, round(middle - half, 1)),
+        Line(lower.name, lower.points, round(middle + half, 1)),
     )
 
 

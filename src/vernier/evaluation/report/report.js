@@ -12,7 +12,7 @@ function compare(left, right) {
 }
 
 function isMissing(key) {
-  return key === "–";
+  return Number.isNaN(key);
 }
 
 function sortRows(table, column, direction) {

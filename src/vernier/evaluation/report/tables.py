@@ -19,7 +19,7 @@ Kind = Literal["right", "wrong", "none"]
 
 @dataclass(frozen=True)
 class Cell:
-    """Text, and for numbers the value that the column sorts by."""
+    """Text, and for numbers the value that the column sorts by; NaN sorts last either way."""
 
     text: str
     value: float | None = None
@@ -83,9 +83,13 @@ def _measured_sets(result: Result) -> Mapping[str, Measures | None]:
 
 
 def _metric_row(name: str, sets: Sequence[Measures]) -> Row:
-    values = [(measures.get(name), _images(measures)) for measures in sets]
-    cells = [Cell(metric_value(name, math.nan if value is None else value, n), value) for value, n in values]
-    return (Cell(metric_label(name)), *cells)
+    return (Cell(metric_label(name)), *(_metric(name, measures) for measures in sets))
+
+
+def _metric(name: str, measures: Measures) -> Cell:
+    value = measures.get(name)
+    number = math.nan if value is None else value
+    return Cell(metric_value(name, number, _images(measures)), number)
 
 
 def _images(measures: Measures) -> int:
@@ -183,4 +187,4 @@ def _share(value: float) -> Cell:
 
 
 def _measure(value: float) -> Cell:
-    return Cell(decimal(value, 3), value if math.isfinite(value) else None)
+    return Cell(decimal(value, 3), value)

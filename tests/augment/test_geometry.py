@@ -1,0 +1,260 @@
+"""Coordinates of each operation, against torchvision, NumPy and hand-made formulas."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torchvision.transforms import functional as tv
+from torchvision.transforms.functional import InterpolationMode
+
+from vernier.augment.geometry import GEOMETRY, size_after, warp
+from vernier.augment.opencv_backend import OpenCVBackend
+from vernier.augment.plan import compile_plan
+from vernier.augment.randomness import uniform
+from vernier.config.augment import (
+    CentralCrop,
+    RandomCrop,
+    RandomHorizontalFlip,
+    RandomPerspective,
+    RandomResizedCrop,
+    RandomRotate,
+    RandomRotate90,
+    RandomVerticalFlip,
+    Resize,
+    ResizeThenRandomCrop,
+    Shear,
+    Translate,
+    Zoom,
+)
+
+SIDES = st.integers(1, 400)
+LARGEST = 1 - 2.0**-53
+
+
+def draws(operation, n, seed=0):
+    return uniform(seed, 0, np.arange(n), "x", 1 + GEOMETRY[type(operation)].draws)
+
+
+def through(operation, image, n=1, **settings):
+    """The results of an operation for samples 0 to n - 1, float32 (n, H, W, C)."""
+    options = {"border": "constant", "fill": 0, "interpolation": "bilinear", "seed": 0, **settings}
+    plan = compile_plan([operation], channels=image.shape[2], native_size=image.shape[:2], **options)
+    return OpenCVBackend(plan, 0).batch([image] * n, np.arange(n), 0).permute(0, 2, 3, 1).numpy()
+
+
+def chw(image):
+    return torch.from_numpy(image.transpose(2, 0, 1).copy()).float()
+
+
+@pytest.mark.parametrize("size", [(101, 150), (100, 151), (50, 31), (120, 200), (99, 160), (130, 140)])
+def test_central_crop_is_that_of_torchvision(size, photos):
+    image = photos["china"][:101, :150]
+    expected = tv.center_crop(chw(image), list(size)).permute(1, 2, 0).numpy()
+    np.testing.assert_array_equal(through(CentralCrop(size=size), image)[0], expected)
+
+
+def test_central_crop_by_a_fraction():
+    image = np.arange(64, dtype=np.uint8).reshape(8, 8, 1)
+    np.testing.assert_array_equal(through(CentralCrop(fraction=0.5), image)[0], image[2:6, 2:6])
+
+
+def test_random_crop_takes_every_window_as_often(photos):
+    image, n = photos["flower"][:7, :6], 3000
+    padded = np.pad(image, ((1, 1), (1, 1), (0, 0)), constant_values=9)
+    results = through(RandomCrop(size=(6, 5), padding=1), image, n, fill=9)
+    windows = [padded[y : y + 6, x : x + 5] for y in range(4) for x in range(4)]
+    found = np.array([[np.array_equal(result, window) for window in windows] for result in results])
+    assert (found.sum(axis=1) == 1).all()
+    assert ((found.sum(axis=0) - n / 16) ** 2 / (n / 16)).sum() < 15 + 4 * math.sqrt(30)
+
+
+def test_the_largest_draw_stays_in_the_image():
+    for height in range(1, 300):
+        step = warp(RandomCrop(size=(1, 1)), np.array([[0, LARGEST, LARGEST]]), np.array([[height, 2 * height]]))
+        assert step.matrices[0, 1, 2] == height - 1
+        assert step.matrices[0, 0, 2] == 2 * height - 1
+
+
+def test_random_crop_of_a_smaller_image_holds_all_of_it(photos):
+    image = photos["flower"][:5, :9]
+    results = through(RandomCrop(size=(8, 8)), image, 40)
+    offsets = {int(np.flatnonzero(result.any(axis=(1, 2)))[0]) for result in results}
+    assert offsets == {0, 1, 2, 3}
+    assert all(np.count_nonzero(result.any(axis=(1, 2))) == 5 for result in results)
+
+
+def one_resized_crop(u, height, width, scale, ratio):
+    """torchvision's loop, with given numbers."""
+    for attempt in range(10):
+        area = height * width * (scale[0] + u[attempt] * (scale[1] - scale[0]))
+        low, high = math.log(ratio[0]), math.log(ratio[1])
+        aspect = math.exp(low + u[10 + attempt] * (high - low))
+        w, h = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
+        if 0 < w <= width and 0 < h <= height:
+            return math.floor(u[20] * (height - h + 1)), math.floor(u[21] * (width - w + 1)), h, w
+    if width / height < min(ratio):
+        w, h = width, round(width / min(ratio))
+    elif width / height > max(ratio):
+        h, w = height, round(height * max(ratio))
+    else:
+        w, h = width, height
+    return (height - h) // 2, (width - w) // 2, h, w
+
+
+@given(height=SIDES, width=SIDES, seed=st.integers(0, 1000), low=st.floats(0.05, 1), high=st.floats(0.05, 1))
+def test_random_resized_crop_is_that_of_torchvision(height, width, seed, low, high):
+    operation = RandomResizedCrop(size=(32, 48), scale=(min(low, high), max(low, high)))
+    u = draws(operation, 5, seed)
+    step = warp(operation, u, np.tile([height, width], (5, 1)))
+    for row, matrix in zip(u, step.matrices, strict=True):
+        top, left, h, w = one_resized_crop(row[1:], height, width, operation.scale, operation.ratio)
+        expected = [[w / 48, 0, left], [0, h / 32, top], [0, 0, 1]]
+        np.testing.assert_allclose(matrix, expected, rtol=1e-12)
+
+
+@given(height=SIDES, width=SIDES, size=SIDES)
+def test_resize_shortest_has_the_size_of_torchvision(height, width, size):
+    operation = Resize(size=(size, size), mode="shortest")
+    step = warp(operation, np.zeros((1, 1)), np.array([[height, width]]))
+    short, long = min(height, width), max(height, width)
+    expected = sorted([size, int(size * long / short)])
+    assert sorted(step.sizes[0].tolist()) == expected
+    assert (step.sizes[0][0] <= step.sizes[0][1]) == (height <= width)
+    assert size_after(operation, (height, width)) == tuple(step.sizes[0].tolist())
+
+
+@given(height=SIDES, width=SIDES, size=st.tuples(SIDES, SIDES))
+def test_resize_shortest_covers_a_size_that_is_not_square(height, width, size):
+    step = warp(Resize(size=size, mode="shortest"), np.zeros((1, 1)), np.array([[height, width]]))
+    assert (step.sizes[0] >= size).all()
+    assert (step.sizes[0] == size).any()
+
+
+def test_letterbox_is_centred_and_filled(photos):
+    image = photos["china"][:100, :200]
+    result = through(Resize(size=(200, 200), mode="letterbox"), image, fill=7)[0]
+    np.testing.assert_array_equal(result[50:150], image.astype(np.float32))
+    assert (result[:50] == 7).all()
+    assert (result[150:] == 7).all()
+
+
+def test_enlarging_is_that_of_torch(photos):
+    image = photos["china"][:60, :80]
+    result = through(Resize(size=(133, 121)), image)[0]
+    expected = torch.nn.functional.interpolate(chw(image)[None], size=(133, 121), mode="bilinear")[0]
+    np.testing.assert_allclose(result, expected.permute(1, 2, 0), atol=0.01)
+
+
+def test_resize_then_random_crop_is_a_window_of_the_resized_image(photos):
+    image = photos["flower"][:50, :60]
+    resized = through(Resize(size=(64, 64)), image)[0]
+    results = through(ResizeThenRandomCrop(resize=(64, 64), size=(62, 63)), image, 8)
+    windows = np.stack([resized[y : y + 62, x : x + 63] for y in range(3) for x in range(2)])
+    nearest = np.abs(results[:, None] - windows).max(axis=(2, 3, 4)).min(axis=1)
+    assert nearest.max() < 0.01
+
+
+@pytest.mark.parametrize("backendless", [(RandomHorizontalFlip(p=1), np.fliplr), (RandomVerticalFlip(p=1), np.flipud)])
+def test_flips_are_exact_copies(backendless, photos):
+    operation, expected = backendless
+    image = photos["china"][:51, :70]
+    np.testing.assert_array_equal(through(operation, image)[0], expected(image))
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_quarter_turns_are_exact_copies(turns, photos):
+    image = photos["china"][:51, :70]
+    np.testing.assert_array_equal(through(RandomRotate90(turns=(turns,)), image)[0], np.rot90(image, turns))
+
+
+def test_quarter_turns_are_all_as_likely():
+    step = warp(RandomRotate90(), draws(RandomRotate90(), 4000), np.tile([3, 3], (4000, 1)))
+    counts = np.unique(step.matrices[:, 0, :2], axis=0, return_counts=True)[1]
+    assert counts.tolist() == pytest.approx([1000] * 4, abs=4 * math.sqrt(1000))
+
+
+@pytest.mark.parametrize("angle", [-30, 12.5, 90])
+def test_rotation_is_that_of_torchvision(angle, photos):
+    image = photos["china"][100:201, 100:231]
+    result = through(RandomRotate(degrees=(angle, angle)), image)[0]
+    expected = tv.rotate(chw(image), angle, InterpolationMode.BILINEAR).permute(1, 2, 0).numpy()
+    inside = through(RandomRotate(degrees=(angle, angle)), np.full_like(image, 255))[0, ..., 0] == 255
+    inside[1:-1, 1:-1] &= inside[2:, 1:-1] & inside[:-2, 1:-1] & inside[1:-1, 2:] & inside[1:-1, :-2]
+    assert np.abs(result - expected)[inside].mean() < 0.05
+
+
+def test_zoom_enlarges_about_the_middle():
+    matrix = warp(Zoom(scale=(2, 2)), draws(Zoom(), 1), np.array([[10, 20]])).matrices[0]
+    np.testing.assert_allclose(matrix, [[0.5, 0, 5], [0, 0.5, 2.5], [0, 0, 1]])
+
+
+def test_translate_moves_by_shares_of_the_sides():
+    operation = Translate(x=0.25, y=0.5)
+    u = np.array([[0, 1.0, 0.0], [0, 0.5, 1.0]])
+    matrices = warp(operation, u, np.array([[10, 20], [40, 80]])).matrices
+    np.testing.assert_allclose(matrices[:, :2, 2], [[5, -5], [-20, 0]])
+
+
+def test_shear_moves_rows_by_the_tangent():
+    """A point 10 below the middle moves left by 10 tan a."""
+    operation = Shear(x=30, y=0)
+    matrix = warp(operation, np.array([[0, 1.0, 0.5]]), np.array([[100, 100]])).matrices[0]
+    x, y, _ = np.linalg.inv(matrix) @ [50, 60, 1]
+    assert (x, y) == (pytest.approx(50 + 10 * math.tan(math.radians(30))), pytest.approx(60))
+    assert np.linalg.det(warp(Shear(x=60, y=60), np.ones((1, 3)) * 0.99, np.array([[9, 9]])).matrices[0]) > 0.99
+
+
+@given(seed=st.integers(0, 1000), distortion=st.floats(0, 0.6))
+def test_perspective_takes_the_moved_corners_to_the_corners(seed, distortion):
+    operation = RandomPerspective(distortion=distortion, p=1)
+    u = draws(operation, 3, seed)
+    matrices = warp(operation, u, np.array([[90, 120]] * 3)).matrices
+    for row, matrix in zip(u, matrices, strict=True):
+        inwards = row[1:].reshape(4, 2) * distortion / 2 * [120, 90]
+        for corner, move, sign in zip(
+            [(0, 0), (120, 0), (120, 90), (0, 90)], inwards, [(1, 1), (-1, 1), (-1, -1), (1, -1)], strict=True
+        ):
+            x, y, w = matrix @ [*(np.array(corner) + np.array(sign) * move), 1]
+            assert w > 0
+            np.testing.assert_allclose([x / w, y / w], corner, atol=1e-6)
+
+
+@pytest.mark.parametrize("operation", [op for kind in GEOMETRY for op in [kind.model_construct(size=(8, 8))]], ids=repr)
+def test_p_0_changes_only_what_has_to_change(operation, photos):
+    if isinstance(operation, ResizeThenRandomCrop):
+        operation = operation.model_copy(update={"resize": (12, 12)})
+    image = photos["china"][:16, :16]
+    passed = through(type(operation)(**{**operation_fields(operation), "p": 0.0}), image)[0] if keeps_size(operation) else None
+    if passed is not None:
+        np.testing.assert_array_equal(passed, image)
+
+
+def operation_fields(operation):
+    return {name: getattr(operation, name) for name in operation.model_fields_set if name in type(operation).model_fields}
+
+
+def keeps_size(operation):
+    return not isinstance(operation, RandomCrop | RandomResizedCrop | ResizeThenRandomCrop)
+
+
+def test_windows_passed_over_lose_only_their_chance(photos):
+    image = photos["china"][:40, :60]
+    np.testing.assert_array_equal(
+        through(RandomResizedCrop(size=(50, 70), p=0.0), image), through(Resize(size=(50, 70)), image)
+    )
+    np.testing.assert_array_equal(
+        through(RandomCrop(size=(20, 30), p=0.0), image)[0], image[10:30, 15:45]
+    )
+
+
+def test_p_chooses_its_share_and_keeps_the_draws_of_the_others():
+    operation = RandomRotate(degrees=90)
+    sizes = np.tile([20, 20], (2000, 1))
+    always = warp(operation, draws(operation, 2000), sizes).matrices
+    some = warp(operation.model_copy(update={"p": 0.3}), draws(operation, 2000), sizes).matrices
+    got = (some == always).all(axis=(1, 2))
+    assert got.mean() == pytest.approx(0.3, abs=4 * math.sqrt(0.21 / 2000))
+    assert (some[~got] == np.eye(3)).all()
