@@ -12,9 +12,11 @@ from vernier.config.fields import bare, members
 from vernier.config.root import Config
 from vernier.config.types import in_order
 
-TRICKY = ["017", "off", "NO", "true", "null", "~", "1e-4", ".5", "0x1F", "auto", "a: b", "a #b", "- a", "[", "{a}", "*x", "&x",
-          "!x", "'", '"', "\\", "", " ", "\n", "a\n\nb", "\ufeff", "\x85", "\u2028", "\x00", "${seed}", "$${", "%Y", "=", "<<",
-          "?", "|", ">", "é", "😀", "10:20", "C:\\x", "@", "`", "---", "..."]  # fmt: skip
+TRICKY = [
+    "017", "off", "NO", "true", "null", "~", "1e-4", ".5", "0x1F", "auto", "a: b", "a #b", "- a", "[", "{a}", "*x",
+    "&x", "!x", "'", '"', "\\", "", " ", "\n", "a\n\nb", "\ufeff", "\x85", "\u2028", "\x00", "${seed}", "$${", "%Y",
+    "=", "<<", "?", "|", ">", "é", "😀", "10:20", "C:\\x", "@", "`", "---", "...", "a" * 130,
+]  # fmt: skip
 text = st.sampled_from(TRICKY) | st.text(max_size=8)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | text,

@@ -20,7 +20,8 @@ from vernier.errors import ConfigError
 SCHEMA = json_schema()
 ANNOTATIONS = {"title", "description", "default", "examples", "$schema", "$defs"}
 TYPES: dict[str, Any] = {
-    "string": str, "number": (int, float), "integer": int, "boolean": bool, "null": type(None), "array": list, "object": dict,
+    "string": str, "number": (int, float), "integer": int, "boolean": bool, "null": type(None), "array": list,
+    "object": dict,
 }  # fmt: skip
 
 
@@ -82,7 +83,7 @@ VALID = [
     "data: {source: x, image_size: 96, class_names: [017, off, true]}",
     "data: x\noptimizer: {lr: 1/127.5}\nschedule: {warmup: 10%}",
     "data: x\noptimizer: {name: adamw, betas: [1/2, 0.99]}\ntrain:\nmodel:",
-    "data: x\naugment: {train: [Zoom, {RandomCrop: {padding: 4}}, {RandomCrop: null}, {name: Shear, change_rate: 0.5}]}",
+    "data: x\naugment: {train: [Zoom, {RandomCrop: {padding: 4}}, {RandomCrop: null}, {name: Shear, change_rate: 1}]}",
     "data: x\naugment: {train: Normalize, eval: auto}\nmodel: {frozen: layer1.*, input_size: [96, 64]}",
     "data: x\ntrain: {epochs: '${seed}', debug: '${train.deterministic}', precision: 32-true}\nseed: 1",
     "data: x\ntrain.epochs: 3",

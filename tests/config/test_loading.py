@@ -240,20 +240,22 @@ def test_a_byte_order_mark_is_no_text(tmp_path):
 
 def test_a_wrong_value_does_not_hide_other_problems_nor_invent_any():
     arguments = [
-        "data.source=[1]", "train.epochs=0", "schedule.warmup=60s", "train.gradient_clip_norm=1", "train.gradient_clip_value=2",
+        "data.source=[1]", "train.epochs=0", "schedule.warmup=60s", "train.gradient_clip_norm=1",
+        "train.gradient_clip_value=2",
         "train.accelerator=cpu", "train.precision=16-mixed", "data.split.val=x", "callbacks.early_stopping.patience=1",
         "augment.train=[Normalize, {Zoom: {scale: 3}}]",
     ]  # fmt: skip
     with pytest.raises(ConfigError) as caught:
         load_config(None, arguments)
     assert {problem.key for problem in caught.value.problems} == {
-        "data.source", "train.epochs", "schedule.warmup", "train.gradient_clip_value", "train.precision", "data.split.val",
+        "data.source", "train.epochs", "schedule.warmup", "train.gradient_clip_value", "train.precision",
+        "data.split.val",
         "augment.train[1].scale", "augment.train[1]",
     }  # fmt: skip
 
 
 def test_nothing_heavy_is_imported():
-    heavy = "torch numpy cv2 timm sklearn PIL hypothesis lightning".split()
+    heavy = ["torch", "numpy", "cv2", "timm", "sklearn", "PIL", "lightning"]
     code = f"import sys, vernier.config.loading as _; print(sorted(set({heavy}) & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -67,6 +67,8 @@ def validate(data: Mapping[str, Any], findings: Findings) -> Config:
 
 def _section(section: type[Section], data: Any, place: Place, findings: Findings) -> Section | None:
     """The section, or None when it can't be had."""
+    if data is None:
+        data = {}
     if not isinstance(data, Mapping):
         findings.add(place, f"must be a mapping with fields such as {some_fields(section)}; got {show(data)}")
         return None
@@ -98,6 +100,8 @@ def _one_of(annotation: Any, value: Any, place: Place, findings: Findings) -> Se
     choices = kinds(annotation)
     if not choices:
         return _section(section_classes(annotation)[0], value, place, findings)
+    if value is None and not isinstance(place[-1], int):
+        value = {}
     if not isinstance(value, Mapping):
         findings.add(place, f"must be a name or a mapping with a name; got {show(value)}")
         return None

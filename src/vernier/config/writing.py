@@ -87,7 +87,8 @@ def _list_lines(items: list[Any], place: Place, reasons: Mapping[str, str]) -> I
 
 
 def _comment(reason: str | None) -> str:
-    return f"  # {' '.join(reason.split())}" if reason else ""
+    printable = "".join(character if character.isprintable() else " " for character in reason or "")
+    return f"  # {' '.join(printable.split())}" if printable.strip() else ""
 
 
 @final
@@ -100,7 +101,7 @@ class _CoreDumper(CoreResolver, yaml.SafeDumper):
 
 
 def _represent_text(dumper: _CoreDumper, text: str) -> yaml.ScalarNode:
-    style = None if text.isprintable() else '"'
+    style = None if text.isprintable() and text != "<<" else '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

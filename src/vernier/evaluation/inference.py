@@ -62,7 +62,7 @@ def predict_logits(
         for batch in batches:
             pixels = torch.from_numpy(batch).to(device, dtype, memory_format=memory_format)
             outputs.append(module(pixels).float().cpu().numpy())
-    return np.concatenate(outputs) if outputs else np.empty((0, 0), dtype=np.float32)
+    return np.concatenate(outputs)[: len(indices)]
 
 
 @contextlib.contextmanager
@@ -91,11 +91,15 @@ def _batches(
     batch_size: int,
     threads: int,
 ) -> Generator[np.ndarray, None, None]:
-    """float32 (n, C, height, width) for consecutive parts of the indices."""
+    """float32 (n, C, height, width) for consecutive parts of the indices; a blank image when there are none."""
 
     def prepare(index: int) -> np.ndarray:
         return preprocessing(images[index])
 
+    if len(indices) == 0:
+        # The module alone knows how many outputs there are.
+        yield np.zeros((1, preprocessing.channels, *preprocessing.input_size), dtype=np.float32)
+        return
     starts = range(0, len(indices), batch_size)
     parts = ([int(index) for index in indices[start : start + batch_size]] for start in starts)
     if threads == 0:

@@ -35,9 +35,10 @@ def require_reachable(url: str, name: str) -> None:
 @contextmanager
 def download_errors(name: str, *others: type[Exception]) -> Iterator[None]:
     """Turn a failed download, an OSError or one of `others`, into a ModelError."""
+    failures: tuple[type[Exception], ...] = (OSError, *others)
     try:
         yield
-    except (OSError, *others) as error:
+    except failures as error:
         raise no_weights(name, _plain(error)) from error
 
 

@@ -104,8 +104,8 @@ def _require_logits(module: nn.Module, architecture: Architecture) -> None:
     except (RuntimeError, ValueError, AssertionError) as error:
         raise ModelError(
             f"model.name={architecture.name}: it can't take an image of model.input_size={size} with "
-            f"{architecture.channels} channel(s): {str(error) or 'a check of its own fails'}. It was designed for "
-            f"model.input_size={list(PROVIDERS[architecture.provider].defaults(architecture.name).input_size)}"
+            f"{architecture.channels} channel(s): {str(error) or 'a check of its own fails'}."
+            f"{_usual_size(architecture)}"
         ) from error
     shape = list(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
     if shape != [1, architecture.num_outputs]:
@@ -113,3 +113,10 @@ def _require_logits(module: nn.Module, architecture: Architecture) -> None:
             f"model.name={architecture.name}: one image gives {shape} instead of logits [1, "
             f"{architecture.num_outputs}]; it is not a classifier of {architecture.num_outputs} outputs"
         )
+
+
+def _usual_size(architecture: Architecture) -> str:
+    if architecture.provider == "python":
+        return ""
+    height, width = PROVIDERS[architecture.provider].defaults(architecture.name).input_size
+    return f" Its own size is model.input_size=[{height},{width}]"

@@ -55,12 +55,12 @@ def _constant(config: ConstantConfig, warmup: int) -> Schedule:
 
 
 def _cosine(config: CosineConfig, warmup: int, total_steps: int) -> Schedule:
+    fall = total_steps - warmup
+
     def factor(step: int) -> float:
         if step < warmup:
             return _between(config.warmup_factor, 1.0, step / warmup)
-        if step >= total_steps:
-            return config.final_factor
-        return _anneal(1.0, config.final_factor, (step - warmup) / (total_steps - warmup))
+        return _anneal(1.0, config.final_factor, min(step - warmup, fall) / max(fall, 1))
 
     return factor
 
