@@ -27,8 +27,10 @@ def interpolate(image: np.ndarray, matrix: np.ndarray, size: Sequence[int], bord
 def _bilinear(image: np.ndarray, y: np.ndarray, x: np.ndarray, mode: str) -> np.ndarray:
     top, left = np.floor(y), np.floor(x)
     down, right = (y - top)[:, None], (x - left)[:, None]
-    at = [[image[_inside(top + a, image.shape[0], mode), _inside(left + b, image.shape[1], mode)] for b in (0, 1)]
-          for a in (0, 1)]
+    at = [
+        [image[_inside(top + a, image.shape[0], mode), _inside(left + b, image.shape[1], mode)] for b in (0, 1)]
+        for a in (0, 1)
+    ]
     upper, lower = (row[0] * (1 - right) + row[1] * right for row in at)
     return upper * (1 - down) + lower * down
 
@@ -82,7 +84,9 @@ def composed(operations: Sequence[Operation], sizes: np.ndarray, indices: np.nda
 def supersampled(image: np.ndarray, matrix: np.ndarray, size: Sequence[int], times: int = 4) -> np.ndarray:
     """Means of times x times bilinear samples in each output pixel; edge pixels repeat outside."""
     height, width = (int(side) * times for side in size)
-    fine = interpolate(image.astype(np.float64), matrix @ np.diag([1 / times, 1 / times, 1]), (height, width), "replicate", 0)
+    fine = interpolate(
+        image.astype(np.float64), matrix @ np.diag([1 / times, 1 / times, 1]), (height, width), "replicate", 0
+    )
     return fine.reshape(height // times, times, width // times, times, -1).mean(axis=(1, 3))
 
 

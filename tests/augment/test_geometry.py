@@ -250,9 +250,7 @@ def test_windows_passed_over_lose_only_their_chance(photos):
     np.testing.assert_array_equal(
         through(RandomResizedCrop(size=(50, 70), p=0.0), image), through(Resize(size=(50, 70)), image)
     )
-    np.testing.assert_array_equal(
-        through(RandomCrop(size=(20, 30), p=0.0), image)[0], image[10:30, 15:45]
-    )
+    np.testing.assert_array_equal(through(RandomCrop(size=(20, 30), p=0.0), image)[0], image[10:30, 15:45])
 
 
 def test_p_chooses_its_share_and_keeps_the_draws_of_the_others():

@@ -89,6 +89,7 @@ def test_first_weights_are_a_function_of_the_seed():
 
 
 def test_digits_cnn_learns_handwriting():
+    torch.set_num_threads(1)
     images, targets = load_digits(return_X_y=True)
     images = torch.tensor(images / 16, dtype=torch.float32).reshape(-1, 1, 8, 8).sub(0.5).div(0.25)
     targets = torch.tensor(targets)

@@ -65,12 +65,14 @@ class OpenCVBackend(Backend):
             case Warp():
                 return self._map(self._warper(draw), range(len(images)), images)
             case ColourDraw():
-                means = np.zeros((len(images), self._plan.channels))
-                if draw.needs_means:
-                    means[:] = [mean[: self._plan.channels] for mean in self._map(cv2.mean, images)]
+                means = self._means(images) if draw.needs_means else np.zeros((len(images), self._plan.channels))
                 return self._map(_transform, images, draw.matrices(means).astype(np.float32), results)
             case HueDraw():
                 return self._map(_turn_hue, images, draw.turns)
+
+    def _means(self, images: list[np.ndarray]) -> Floats:
+        """The mean of each channel of each image; OpenCV always gives four."""
+        return np.array(self._map(cv2.mean, images)).reshape(-1, 4)[:, : self._plan.channels]
 
     def _map(self, function: Callable[..., T], *arguments: Iterable[Any]) -> list[T]:
         return list((self._pool.map if self._pool else map)(function, *arguments))

@@ -91,7 +91,7 @@ def inside_rows(warp: Warp) -> npt.NDArray[np.int64]:
 def _positive_columns(line: Floats, rows: Floats, width: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
     """The columns from first to before last, float64 (N, h), whose middles are on the line's positive side."""
     slope, level = line[:, 0, None], line[:, 1, None] * rows + line[:, 2, None]
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         crossing = -level / slope - 0.5
     none_or_all = np.where(level >= 0, width, 0)
     first = np.where(slope > 0, np.ceil(crossing), 0)

@@ -105,8 +105,8 @@ def _halve(image: Tensor, times: np.ndarray) -> Tensor:
 def _smooth(image: Tensor, taps: Tensor, axis: int) -> Tensor:
     radius = len(taps) // 2
     padding = (0, 0, radius, radius) if axis == 0 else (radius, radius, 0, 0)
-    kernel = taps.view(1, 1, -1, 1) if axis == 0 else taps.view(1, 1, 1, -1)
-    return functional.conv2d(functional.pad(image, padding, mode="replicate")[:, None], kernel)[:, 0]
+    padded = functional.pad(image, padding, mode="replicate")
+    return (padded.unfold(1 + axis, len(taps), 1) * taps).sum(dim=-1)
 
 
 def _positions(matrices: Tensor, height: int, width: int) -> Tensor:
@@ -132,9 +132,11 @@ def _interpolate(images: Tensor, positions: Tensor, interpolation: str) -> Tenso
 
 
 def _transform(images: Tensor, matrices: Tensor) -> Tensor:
-    channels = images.shape[1]
-    changed = torch.baddbmm(matrices[:, :, channels:], matrices[:, :, :channels], images.flatten(2))
-    return changed.view_as(images)
+    """Channel by channel: a matrix product could run at reduced precision."""
+    *columns, offset = matrices[..., None, None].unbind(dim=2)
+    for channel, column in enumerate(columns):
+        offset = offset + column * images[:, channel, None]
+    return offset
 
 
 def _turn_hue(images: Tensor, turns: Tensor) -> Tensor:

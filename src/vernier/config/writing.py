@@ -39,17 +39,17 @@ def config_text(config: Config, reasons: Mapping[str, str]) -> str:
         config: what to write.
         reasons: dotted key to a sentence, which stands as a comment behind the value.
     """
-    values = _escaped(plain_value(config.model_dump()))
+    values = escaped(plain_value(config.model_dump()))
     return "\n".join(_mapping_lines(values, (), reasons)) + "\n"
 
 
-def _escaped(value: Any) -> Any:
+def escaped(value: Any) -> Any:
     """The value with its text such that expansion gives it back."""
     if isinstance(value, str):
         return escape(value)
     if isinstance(value, list):
-        return [_escaped(item) for item in value]
-    return {key: _escaped(item) for key, item in value.items()} if isinstance(value, dict) else value
+        return [escaped(item) for item in value]
+    return {key: escaped(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def write_config(path: Path, config: Config, reasons: Mapping[str, str]) -> None:

@@ -75,7 +75,7 @@ def benchmark_pipeline(loaded: LoadedConfig, seconds: float) -> Timing:
 
 
 def _set_up(loaded: LoadedConfig) -> Setup:
-    dataset = open_dataset(loaded.config)
+    dataset = open_dataset(loaded.config, None)
     config = resolve(loaded.config, dataset.source, dataset.store, run_name(loaded.config, loaded.file)).config
     apply_process_settings(config)
     fabric = make_fabric(config.train)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -32,11 +33,21 @@ _INITIAL_WEIGHTS = 2**40
 
 @dataclass(frozen=True)
 class Dataset:
-    """An opened source, its decoded images, and who is in which split."""
+    """An opened source, its decoded images, and who is in which split.
+
+    Attributes:
+        drawn: The split over all images, those that can't be read included.
+    """
 
     source: Source
     store: Store
-    split: Split
+    drawn: Split
+
+    @cached_property
+    def split(self) -> Split:
+        """The split over the images that can be read."""
+        bad = np.array([image.position for image in self.store.bad], dtype=np.int64)
+        return Split(*(np.setdiff1d(part, bad) for part in (self.drawn.train, self.drawn.val, self.drawn.test)))
 
 
 @dataclass(frozen=True)
@@ -54,21 +65,29 @@ class Parts:
     learning_rate_factor: Schedule
 
 
-def open_dataset(config: Config, progress: Callable[[int, int], None] | None = None) -> Dataset:
+def open_dataset(
+    config: Config, split_file: Path | None, progress: Callable[[int, int], None] | None = None
+) -> Dataset:
     """Open the source, split it and decode it.
+
+    Args:
+        config: Resolved or not.
+        split_file: The split.csv of a run that goes on, so that no image changes sides.
+        progress: Told how many images of how many are decoded.
 
     Raises:
         DataError: all that is wrong with the images, before anything else happens.
     """
-    source = open_source(config.data)
-    split = split_source(source, config.data)
-    threads = torch.get_num_threads() if config.data.threads == "auto" else config.data.threads
-    store = open_store(source.images, config.data, threads, progress)
-    bad = np.array([image.position for image in store.bad], dtype=np.int64)
-    split = Split(*(np.setdiff1d(part, bad) for part in (split.train, split.val, split.test)))
-    if len(split.train) == 0:
-        raise DataError(f"{source.name}: no readable training image is left")
-    return Dataset(source, store, split)
+    data = config.data
+    if split_file is not None:
+        data = data.model_copy(update={"split": data.split.model_copy(update={"file": str(split_file)})})
+    source = open_source(data)
+    split = split_source(source, data)
+    threads = torch.get_num_threads() if data.threads == "auto" else data.threads
+    dataset = Dataset(source, open_store(source.images, data, threads, progress), split)
+    if len(dataset.split.train) == 0:
+        raise DataError(f"{source.name} gives no training images; name them with data.train=DIR or data.source=DIR")
+    return dataset
 
 
 def build_parts(config: Config, dataset: Dataset, say: Callable[[str], None]) -> Parts:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from vernier.config.flat import flatten, overlay
-from vernier.config.loading import LoadedConfig, config_from_mapping, load_config
+from vernier.config.loading import LoadedConfig, config_from_mapping, load_config, read_config_file
 from vernier.config.root import Config
-from vernier.config.writing import Change, config_diff, write_config
+from vernier.config.writing import config_diff, escaped, write_config
 from vernier.data.splits import save_split
 from vernier.errors import RunError
 from vernier.training.changes import is_identity_free, refuse_impossible
@@ -48,7 +48,8 @@ def prepare(loaded: LoadedConfig, display: Display) -> Prepared:
     if run is None:
         return _prepare_new(loaded, name, display)
     request = run.read_request()
-    return _go_on(run, request, load_config(run.config_file, ()).config, _new_settings(request, loaded), display)
+    new = _with_settings(run, _new_settings(request, loaded))
+    return _go_on(run, request, new, display)
 
 
 def prepare_resume(run: RunDirectory, overrides: Sequence[str], display: Display) -> Prepared:
@@ -59,27 +60,37 @@ def prepare_resume(run: RunDirectory, overrides: Sequence[str], display: Display
         ConfigError: the overrides are off.
     """
     request = run.read_request()
+    loaded = load_config(run.config_file, overrides)
+    for note in loaded.notes:
+        logger.info("%s", note)
+    return _go_on(run, request, loaded.config, display)
+
+
+def _go_on(run: RunDirectory, request: Request, new: Config, display: Display) -> Prepared:
     old = load_config(run.config_file, ()).config
-    wanted = {change.key: change.new for change in config_diff(old, load_config(run.config_file, overrides).config)}
-    return _go_on(run, request, old, wanted, display)
-
-
-def _go_on(run: RunDirectory, request: Request, old: Config, wanted: Mapping[str, Any], display: Display) -> Prepared:
-    current = flatten(old)
-    changes = [Change(key, current.get(key), value) for key, value in wanted.items() if current.get(key) != value]
-    refuse_impossible(changes)
-    merged = config_from_mapping(overlay(old.model_dump(mode="json"), wanted)).config
-    if is_done(run, merged):
+    refuse_impossible(config_diff(old, new))
+    if is_done(run, new):
         return Prepared(run, None)
-    dataset = open_dataset(merged, lambda done, total: _show(display, done, total))
-    resolved = resolve(merged, dataset.source, dataset.store, old.run.name)
+    dataset = open_dataset(new, run.split_file, lambda done, total: _show(display, done, total))
+    resolved = resolve(new, dataset.source, dataset.store, old.run.name)
     parts = build_parts(resolved.config, dataset, logger.info)
-    for change in config_diff(old, resolved.config):
+    changes = config_diff(old, resolved.config)
+    for change in changes:
         logger.info("changed: %s", change)
-    reasons = {key: reason for key, reason in request.reasons.items() if key not in wanted} | dict(resolved.reasons)
-    run.write_request(Request(overlay(request.given, wanted), reasons, request.command))
+    asked = {change.key: change.new for change in changes if change.new is not None}
+    reasons = {key: reason for key, reason in request.reasons.items() if key not in asked} | dict(resolved.reasons)
+    run.write_request(Request(overlay(request.given, asked), reasons, request.command))
     write_config(run.config_file, resolved.config, reasons)
     return Prepared(run, parts)
+
+
+def _with_settings(run: RunDirectory, wanted: Mapping[str, Any]) -> Config:
+    """The run's config with other settings; another optimizer or schedule drops the fields of the old one."""
+    tree = read_config_file(run.config_file)
+    for section in ("optimizer", "schedule"):
+        if wanted.get(f"{section}.name", tree[section]["name"]) != tree[section]["name"]:
+            tree[section] = {}
+    return config_from_mapping(overlay(tree, {key: escaped(value) for key, value in wanted.items()})).config
 
 
 def is_done(run: RunDirectory, config: Config) -> bool:
@@ -97,11 +108,11 @@ def _stopping_of(run: RunDirectory) -> Any:
 
 
 def _prepare_new(loaded: LoadedConfig, name: str, display: Display) -> Prepared:
-    dataset = open_dataset(loaded.config, lambda done, total: _show(display, done, total))
+    dataset = open_dataset(loaded.config, None, lambda done, total: _show(display, done, total))
     resolved = resolve(loaded.config, dataset.source, dataset.store, name)
     parts = build_parts(resolved.config, dataset, logger.info)
     run = create_run(resolved.config.run, name)
-    save_split(run.split_file, dataset.source, dataset.split)
+    save_split(run.split_file, dataset.source, dataset.drawn)
     write_config(run.config_file, resolved.config, resolved.reasons)
     # Last: a directory without it is not a run.
     run.write_request(Request(loaded.given, dict(resolved.reasons), _command_line()))

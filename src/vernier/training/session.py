@@ -111,7 +111,7 @@ def _train_and_finish(
     run: RunDirectory, config: Config, parts: Parts | None, fabric: Fabric, display: Display
 ) -> TrainingEnd:
     logger.info("run directory: %s", run.path)
-    setup = build_setup(parts or build_parts(config, open_dataset(config), logger.info), fabric)
+    setup = build_setup(parts or build_parts(config, open_dataset(config, run.split_file), logger.info), fabric)
     outcome = train(setup, run, display)
     if outcome.signal_number:
         result = interrupted_result(setup, run, outcome.state)
