@@ -50,7 +50,8 @@ def _restore_torch(state: tuple | None) -> None:
     rng, threads, deterministic, dtype = state
     torch.set_rng_state(rng)
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(deterministic)
+    if torch.are_deterministic_algorithms_enabled() != deterministic:
+        torch.use_deterministic_algorithms(deterministic)
     torch.set_default_dtype(dtype)
 
 

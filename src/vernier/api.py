@@ -33,7 +33,6 @@ QUICKSTART: dict[str, Any] = {
     "train": {"epochs": 20, "threads": 1},
     "augment": {
         "train": [
-            {"name": "Resize"},
             {"name": "Translate", "x": 0.1, "y": 0.1},
             {"name": "RandomRotate", "degrees": 10},
             {"name": "Normalize"},

@@ -13,4 +13,4 @@ def settled(value: T | Literal["auto"]) -> T:
     """
     if isinstance(value, str) and value == "auto":
         raise TypeError("this config still says auto: resolve it first")
-    return value  # type: ignore[return-value]
+    return value

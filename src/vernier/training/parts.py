@@ -107,7 +107,7 @@ def build_parts(config: Config, dataset: Dataset, say: Callable[[str], None]) ->
         label_smoothing=config.train.label_smoothing,
         threshold=config.evaluate.threshold,
     )
-    plan = make_plan(config)
+    plan = make_plan(config, dataset.source.native_size)
     preprocessing = compile_preprocessing(
         settled(config.augment.eval),
         channels=settled(config.data.channels),
@@ -131,8 +131,8 @@ def build_parts(config: Config, dataset: Dataset, say: Callable[[str], None]) ->
     return Parts(config, dataset, task, architecture, model, plan, preprocessing, order, schedule)
 
 
-def make_plan(config: Config) -> Plan:
-    """The augmentation of the training images."""
+def make_plan(config: Config, native_size: tuple[int, int] | None) -> Plan:
+    """The augmentation of the training images, which may all be of one size."""
     return compile_plan(
         settled(config.augment.train),
         channels=settled(config.data.channels),
@@ -140,6 +140,7 @@ def make_plan(config: Config) -> Plan:
         fill=config.augment.fill,
         interpolation=config.augment.interpolation,
         seed=config.seed,
+        native_size=native_size,
     )
 
 

@@ -14,7 +14,7 @@ from vernier.config.train import TrainConfig
 
 def make_fabric(train: TrainConfig) -> Fabric:
     """A Fabric for a resolved section; `launch` it before use."""
-    logging.getLogger("lightning").setLevel(logging.WARNING)
+    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
     with warnings.catch_warnings():
         # Lightning warns about the environments it finds (SLURM, notebooks); what matters is in our config.
         warnings.simplefilter("ignore")

@@ -104,7 +104,8 @@ def train_in(run: RunDirectory, parts: Parts | None = None, fabric: Fabric | Non
             with logging_to(run.path / "train.log" if is_first else None, quiet=not is_first):
                 return _train_and_finish(run, config, parts, fabric, display)
     finally:
-        torch.use_deterministic_algorithms(deterministic)
+        if torch.are_deterministic_algorithms_enabled() != deterministic:
+            torch.use_deterministic_algorithms(deterministic)
 
 
 def _train_and_finish(
