@@ -23,7 +23,9 @@ def vernier(*arguments: str, **more) -> subprocess.CompletedProcess[str]:
 
 
 def test_help_is_quick_and_imports_nothing_heavy():
-    code = "import sys, vernier.cli; vernier.cli.main(['--help']); print({'torch', 'numpy', 'pydantic'} & set(sys.modules))"
+    code = (
+        "import sys, vernier.cli; vernier.cli.main(['--help']);print({'torch', 'numpy', 'pydantic'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.endswith("set()\n")
     times = []

@@ -19,6 +19,7 @@ usage: vernier VERB ...
   predict BUNDLE|RUN IMAGE|DIR ...     classify images
   benchmark train|pipeline [CONFIG.yaml] [key=value ...]
                                        images per second of training steps or of the input pipeline
+  models [PATTERN]                     names for model=NAME
   config [CONFIG.yaml] [key=value ...] show a config with its defaults; --schema prints the JSON Schema
 
 `key=value` and `--key value` are the same. `vernier VERB --help` tells more. `--json` prints one JSON object on
@@ -59,6 +60,10 @@ usage: vernier benchmark train|pipeline [CONFIG.yaml] [key=value ...] [--seconds
 
 train: optimizer steps on a batch that lies on the device; --end-to-end includes the loader.
 pipeline: from file or store to the normalised float batch that the first layer receives.""",
+    "models": """\
+usage: vernier models [PATTERN] [--json]
+
+Lists the architectures that model=NAME takes, and who provides each: vernier models '*resnet18*'""",
     "config": """\
 usage: vernier config [CONFIG.yaml] [key=value ...] [--json]
        vernier config --schema
@@ -156,7 +161,7 @@ def _end(end: Any, as_json: bool) -> int:
 
 def _evaluate(words: list[str]) -> int:
     from vernier import api
-    from vernier.evaluation.tables import measures_table
+    from vernier.evaluation.tables import measures_table, per_class_table
 
     as_json = _take_switch(words, "--json")
     split, output = _take_value(words, "--split"), _take_value(words, "--output")
@@ -165,8 +170,7 @@ def _evaluate(words: list[str]) -> int:
     if as_json:
         _print_json(report.to_json())
     else:
-        print(report.which)
-        print(measures_table(report.measures))
+        print(report.which, measures_table(report.measures), "", per_class_table(report.measures), sep="\n")
     return 0
 
 
@@ -208,10 +212,24 @@ def _benchmark(words: list[str]) -> int:
         _print_json(timing.to_json())
     else:
         print(
-            f"{timing.images_per_second:.1f} images/s, step {timing.step_ms_p50:.2f} ms (p95 {timing.step_ms_p95:.2f}), "
-            f"n = {timing.n} steps of {timing.batch_size} images"
+            f"{timing.images_per_second:.1f} images/s, step {timing.step_ms_p50:.2f} ms "
+            f"(p95 {timing.step_ms_p95:.2f}), n = {timing.n} steps of {timing.batch_size} images"
         )
     return 0
+
+
+def _models(words: list[str]) -> int:
+    from vernier.models.providers import list_models
+
+    as_json = _take_switch(words, "--json")
+    if len(words) > 1:
+        raise UsageError("models", f"one pattern at a time, not {' '.join(words)}")
+    found = list_models(words[0] if words else "*")
+    if as_json:
+        _print_json([{"name": name, "provider": provider} for name, provider in found])
+    else:
+        print("\n".join(f"{name}  ({provider})" for name, provider in found))
+    return 0 if found else 1
 
 
 def _config(words: list[str]) -> int:
@@ -276,5 +294,6 @@ _VERBS: dict[str, Callable[[list[str]], int]] = {
     "evaluate": _evaluate,
     "predict": _predict,
     "benchmark": _benchmark,
+    "models": _models,
     "config": _config,
 }

@@ -1,7 +1,6 @@
 import dataclasses
 import json
 import math
-import os
 import resource
 import shutil
 import sys
@@ -35,6 +34,10 @@ def module():
     return module.eval()
 
 
+def names(directory):
+    return sorted(path.name for path in directory.iterdir())
+
+
 def edit(bundle, **changes):
     path = bundle / "bundle.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
@@ -49,8 +52,8 @@ def test_what_was_saved_comes_back(module, tmp_path):
     assert info == dataclasses.replace(INFO, metrics={"val": {"accuracy": 0.5, "top_5": None}})
     assert not any(child.training for child in loaded.modules())
     assert torch.equal(torch.get_rng_state(), generator)
-    assert sorted(os.listdir(tmp_path / "best")) == ["bundle.json", "model.safetensors"]
-    assert os.listdir(tmp_path) == ["best"]
+    assert names(tmp_path / "best") == ["bundle.json", "model.safetensors"]
+    assert names(tmp_path) == ["best"]
 
 
 def test_equal_weights_make_equal_bytes_in_any_memory_format(module, tmp_path):
@@ -92,7 +95,7 @@ def test_a_bundle_is_replaced_as_a_whole(module, tmp_path):
     loaded, info = load_bundle(tmp_path / "best")
     assert info.temperature == 1.5
     assert torch.equal(loaded.head.bias, torch.ones(2))
-    assert os.listdir(tmp_path) == ["best"]
+    assert names(tmp_path) == ["best"]
 
 
 def test_a_kill_between_the_renames_loses_nothing(module, tmp_path):
@@ -103,14 +106,14 @@ def test_a_kill_between_the_renames_loses_nothing(module, tmp_path):
     assert load_bundle(tmp_path)[1].task == "multiclass"
     save_bundle(tmp_path / "best", module, dataclasses.replace(INFO, temperature=2.0))
     assert load_bundle(tmp_path)[1].temperature == 2.0
-    assert os.listdir(tmp_path) == ["best"]
+    assert names(tmp_path) == ["best"]
 
 
 def test_leftovers_beside_a_whole_bundle_are_cleared(module, tmp_path):
     save_bundle(tmp_path / "best", module, INFO)
     shutil.copytree(tmp_path / "best", tmp_path / "best.old")
     save_bundle(tmp_path / "best", module, INFO)
-    assert os.listdir(tmp_path) == ["best"]
+    assert names(tmp_path) == ["best"]
 
 
 def test_a_full_disk_leaves_the_last_good_one(module, tmp_path):

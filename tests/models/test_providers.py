@@ -1,15 +1,19 @@
 import sys
 import time
 import warnings
+from pathlib import Path
 
 import pytest
+import timm
 import torch
+import torchvision
+from safetensors.torch import save_file
 from torch import nn
 
 from vernier.config.model import ModelConfig
 from vernier.errors import ModelError
 from vernier.models.architecture import Architecture
-from vernier.models.providers import build_model, construct, find_provider, make_architecture
+from vernier.models.providers import PROVIDERS, build_model, construct, find_provider, make_architecture
 from vernier.models.surgery import head_modules
 
 TORCHVISION = [
@@ -132,18 +136,15 @@ def test_timm_networks_take_one_channel_and_give_seven_outputs(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("channels", [1, 4])
 @pytest.mark.parametrize("provider", ["timm", "torchvision"])
-def test_every_network_with_a_head_fits(provider, channels):
-    from vernier.models.providers import PROVIDERS
-
+def test_every_network_with_a_head_fits(provider):
     wrong = []
     for name in (name for name in PROVIDERS[provider].names() if "." not in name):
         if name.endswith("_enc") or name.startswith("csatv2"):
             continue
         size = PROVIDERS[provider].defaults(name).input_size
-        module = on_meta(architecture(name, provider, size=size, channels=channels))
-        logits = module(torch.zeros(1, channels, *size, device=next(module.parameters()).device))
+        module = on_meta(architecture(name, provider, size=size, channels=4))
+        logits = module(torch.zeros(1, 4, *size, device=next(module.parameters()).device))
         if logits.shape != (1, 7) or not head_modules(module):
             wrong.append(name)
     assert wrong == []
@@ -226,6 +227,35 @@ def test_published_weights_that_cannot_be_had(offline, name, provider, reason):
     if provider != "timm" or name == "resnet10t":
         assert "model.weights=FILE.safetensors" in str(caught.value)
         assert "model.pretrained=false" in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "stem"), [("squeezenet1_1", "features.0"), ("googlenet", "conv1.conv")])
+def test_published_torchvision_weights_already_here_are_fitted(offline, tmp_path, name, stem):
+    weights = torchvision.models.get_model_weights(name).DEFAULT
+    arguments = {"aux_logits": True, "init_weights": False} if name == "googlenet" else {}
+    published = torchvision.models.get_model(name, weights=None, **arguments).state_dict()
+    directory = tmp_path / "hub" / "checkpoints"
+    directory.mkdir(parents=True)
+    torch.save(published, directory / Path(weights.url).name)
+    module = build_model(architecture(name, "torchvision"), pretrained=True)
+    state = module.state_dict()
+    torch.testing.assert_close(state[f"{stem}.weight"], published[f"{stem}.weight"].sum(1, keepdim=True))
+    (head,) = head_modules(module)
+    changed = {key for key in state if state[key].shape != published[key].shape or not state[key].equal(published[key])}
+    assert changed == {f"{stem}.weight", f"{head}.weight", f"{head}.bias"}
+
+
+def test_published_timm_weights_already_here_are_fitted(offline, tmp_path):
+    published = timm.create_model("resnet10t").state_dict()
+    directory = tmp_path / "models--timm--resnet10t.c3_in1k"
+    (directory / "snapshots" / "abc").mkdir(parents=True)
+    (directory / "refs").mkdir()
+    (directory / "refs" / "main").write_text("abc")
+    save_file(published, directory / "snapshots" / "abc" / "model.safetensors")
+    state = build_model(architecture("resnet10t"), pretrained=True).state_dict()
+    torch.testing.assert_close(state["conv1.0.weight"], published["conv1.0.weight"].sum(1, keepdim=True))
+    changed = {key for key in state if state[key].shape != published[key].shape or not state[key].equal(published[key])}
+    assert changed == {"conv1.0.weight", "fc.weight", "fc.bias"}
 
 
 def test_own_code_is_built_with_what_it_asks_for(own_code):

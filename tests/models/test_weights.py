@@ -48,7 +48,7 @@ def test_another_head_keeps_its_own_weights_and_is_listed(saved):
         "head.bias: [5] in the file, [9] in the network",
     )
     assert torch.equal(module.stem.weight, state["stem.weight"])
-    assert "head keeps its initial weights (head.weight: [5, 64]" in str(report)
+    assert "head starts afresh (head.weight: [5, 64]" in str(report)
 
 
 def test_a_grey_stem_is_the_sum_over_colours(saved):

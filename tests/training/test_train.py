@@ -139,7 +139,7 @@ def test_a_signal_leaves_a_state_that_ends_with_the_same_bits(tmp_path, number):
 def test_resume_refuses_what_makes_no_sense_and_shows_what_changed(caplog):
     end = api.train(BASE, "train.epochs=1")
     for setting in ("data.class_names=[0,1]", "model=resnet20_cifar", "seed=3", "data.split.val=0.5"):
-        with pytest.raises(RunError, match="run.new=true"):
+        with pytest.raises(RunError, match=r"run\.new=true"):
             api.resume(end.run.path, setting)
     resumed = api.resume(end.run.path, "train.epochs=2", "optimizer.lr=0.001")
     assert resumed.result["epochs"] == 2

@@ -102,3 +102,7 @@ def _prose(section: type[Section]) -> str:
 
 def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", r"\|")
+
+
+if __name__ == "__main__":
+    print(reference_markdown(), end="")

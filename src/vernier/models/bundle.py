@@ -6,11 +6,11 @@ import math
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import safetensors.torch
 import torch
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from torch import Tensor, nn
 
 from vernier.atomic import remedy, sync_directory, write_atomically, write_text_atomically
@@ -50,6 +50,8 @@ class BundleInfo:
     temperature: float | None
     metrics: dict[str, Any]
     versions: dict[str, str]
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
 
 def save_bundle(directory: Path, module: nn.Module, info: BundleInfo) -> None:

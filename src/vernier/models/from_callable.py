@@ -74,7 +74,7 @@ class PythonProvider(ModelProvider):
         with _working_directory_importable():
             module = _call(_import(architecture.name), architecture)
         if not isinstance(module, nn.Module):
-            raise ModelError(f"model.name={architecture.name} made a {type(module).__name__}, not a torch.nn.Module")
+            raise ModelError(f"model.name={architecture.name} made no torch.nn.Module: {type(module).__name__}")
         return module
 
 

@@ -1,6 +1,7 @@
 """From a model's name to a network fitted to its data."""
 
 from collections.abc import Mapping
+from fnmatch import fnmatch
 
 import torch
 from torch import nn
@@ -30,11 +31,7 @@ def find_provider(model: ModelConfig) -> Provider:
     Raises:
         ModelError: nobody knows it; with the closest names.
     """
-    if model.name.startswith(_HUB_PREFIXES):
-        raise ModelError(
-            f"model.name={model.name}: networks are not fetched from a hub or a directory; name the timm "
-            "architecture, and give its weights as model.weights=FILE.safetensors"
-        )
+    _refuse_hub(model.name)
     if model.provider != "auto":
         return _require_known(model.name, model.provider)
     for provider, candidate in PROVIDERS.items():
@@ -79,8 +76,28 @@ def build_model(architecture: Architecture, *, pretrained: bool = False) -> nn.M
 
 
 def construct(architecture: Architecture, *, pretrained: bool = False) -> nn.Module:
-    """`build_model` without trying the network on an image."""
+    """`build_model` without trying the network on an image; the provider must know the name."""
+    _refuse_hub(architecture.name)
+    _require_known(architecture.name, architecture.provider)
     return PROVIDERS[architecture.provider].build(architecture, pretrained=pretrained)
+
+
+def _refuse_hub(name: str) -> None:
+    if name.startswith(_HUB_PREFIXES):
+        raise ModelError(
+            f"model.name={name}: networks are not fetched from a hub or a directory; name the timm architecture, "
+            "and give its weights as model.weights=FILE.safetensors"
+        )
+
+
+def list_models(pattern: str) -> list[tuple[str, Provider]]:
+    """Names that match a shell pattern and who provides each, in the order in which `provider=auto` asks."""
+    return [
+        (name, provider)
+        for provider, candidate in PROVIDERS.items()
+        for name in sorted(candidate.names())
+        if fnmatch(name, pattern)
+    ]
 
 
 def _require_known(name: str, provider: Provider) -> Provider:

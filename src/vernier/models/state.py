@@ -31,7 +31,7 @@ class WeightsReport:
     stem_adapted: tuple[str, ...]
 
     def __str__(self) -> str:
-        head = f"; the head keeps its initial weights ({'; '.join(self.head_mismatch)})" if self.head_mismatch else ""
+        head = f"; the head starts afresh ({'; '.join(self.head_mismatch)})" if self.head_mismatch else ""
         stem = f"; the stem is adapted ({'; '.join(self.stem_adapted)})" if self.stem_adapted else ""
         return f"{self.loaded} tensors loaded{head}{stem}"
 

@@ -25,6 +25,18 @@ def head_modules(module: nn.Module) -> tuple[str, ...]:
     return (names[-1],)
 
 
+def reset_head(module: nn.Module) -> None:
+    """Draw new weights for the head, as `nn.Linear` does by default.
+
+    Architectures draw a head for training from scratch, some so large (timm's EfficientNet family: uniform up to
+    1 / sqrt(classes)) that on features which are good already its noise never goes away.
+    """
+    for name in head_modules(module):
+        head = module.get_submodule(name)
+        if isinstance(head, nn.Linear | nn.Conv2d):
+            head.reset_parameters()
+
+
 def stem_modules(module: nn.Module) -> tuple[str, ...]:
     """Names of the convolutions that see the image, as timm says, elsewhere the first one; maybe none."""
     declared = _declared(module, "first_conv")

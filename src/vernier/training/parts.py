@@ -23,6 +23,7 @@ from vernier.errors import ConfigError, ConfigProblem, DataError
 from vernier.models.architecture import Architecture
 from vernier.models.freeze import freeze
 from vernier.models.providers import build_model, make_architecture
+from vernier.models.surgery import reset_head
 from vernier.models.task import Task, make_task
 from vernier.models.weights import load_weights
 from vernier.optim.schedules import Schedule, make_schedule
@@ -149,7 +150,10 @@ def make_model(config: Config, architecture: Architecture, say: Callable[[str], 
     torch.manual_seed(step_seed(config.seed, _INITIAL_WEIGHTS, 0))
     model = build_model(architecture, pretrained=config.model.pretrained)
     if config.model.weights is not None:
-        say(str(load_weights(model, Path(config.model.weights), architecture)))
+        report = load_weights(model, Path(config.model.weights), architecture)
+        say(str(report))
+        if report.head_mismatch:
+            reset_head(model)
     freeze(model, config.model.frozen)
     return model.to(memory_format=memory_format(config))
 

@@ -12,6 +12,7 @@ from vernier.config.root import Config
 from vernier.data.source import Source
 from vernier.data.store import Store
 from vernier.data.store_directory import store_directory
+from vernier.data.wording import did_you_mean
 from vernier.errors import ConfigError, ConfigProblem
 from vernier.evaluation.metrics import metric_names, mode_of
 from vernier.models.defaults import ModelDefaults, model_defaults
@@ -250,6 +251,6 @@ def _choose_monitor(choices: _Choices, task: TaskName, num_classes: int) -> None
 
 def _check_metric(key: str, name: str, known: tuple[str, ...]) -> None:
     if name.removeprefix("val_") not in known:
-        raise ConfigError(
-            [ConfigProblem(key, f"{name!r} is not a metric of this task; choose from {', '.join(known)}")]
-        )
+        hint = did_you_mean(name.removeprefix("val_"), known)
+        message = f"{name!r} is not a metric of this task;{hint} Choose from {', '.join(known)}"
+        raise ConfigError([ConfigProblem(key, message)])
