@@ -9,7 +9,7 @@ _PACKAGES = (
     "torch",
     "torchvision",
     "timm",
-    "lightning",
+    "lightning-fabric",
     "numpy",
     "opencv-python-headless",
     "simplejpeg",

@@ -6,15 +6,15 @@ import warnings
 from dataclasses import dataclass
 
 import torch
-from lightning.fabric import Fabric
 
 from vernier.config.root import Config
 from vernier.config.train import TrainConfig
+from vernier.training.fabric import Fabric
 
 
 def make_fabric(train: TrainConfig) -> Fabric:
     """A Fabric for a resolved section; `launch` it before use."""
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     with warnings.catch_warnings():
         # Lightning warns about the environments it finds (SLURM, notebooks); what matters is in our config.
         warnings.simplefilter("ignore")

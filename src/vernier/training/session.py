@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.fabric import Fabric
 
 from vernier.config.loading import LoadedConfig, load_config
 from vernier.config.root import Config
 from vernier.config.settled import settled
 from vernier.errors import RunError
+from vernier.training.fabric import Fabric
 from vernier.training.finish import finish, interrupted_result, log_result, write_result
 from vernier.training.log import Display, LineDisplay, logger, logging_to, make_display
 from vernier.training.loop import train

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import torch
-from lightning.fabric import Fabric
 from torch import nn
 
 from vernier.augment.backend import Backend
@@ -14,6 +13,7 @@ from vernier.config.settled import settled
 from vernier.data.loader import TrainLoader
 from vernier.models.task import Task
 from vernier.optim.optimizers import make_optimizer
+from vernier.training.fabric import Fabric
 from vernier.training.parts import Dataset, Parts, memory_format
 from vernier.training.runtime import Group
 

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 import torch
-from lightning.fabric import Fabric
 from torch import nn
 
 from vernier.data.loader import Batch
 from vernier.models.task import Task
+from vernier.training.fabric import Fabric
 
 
 @dataclass(frozen=True)
