@@ -1,6 +1,10 @@
 """Shared fixtures: real images, and global state that is the same after every test as before it."""
 
 import os
+
+# Compute threads on shared cores wait for each other; tests that need several set them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import random
 import signal
 import sys

@@ -182,7 +182,7 @@ def test_a_loss_that_is_not_a_number_names_step_images_and_remedies():
 
 
 def test_fast_dev_run_goes_through_everything_in_one_step():
-    end = api.train(BASE, "train.fast_dev_run=true")
+    end = api.train(BASE, "train.fast_dev_run=true", "schedule.warmup=1ep")
     assert end.result["steps"] == 1
     assert (end.run.path / "report.html").is_file()
 
@@ -231,6 +231,25 @@ def test_two_classes_either_way(class_folders, task):
     )
     assert end.result["task"] == task
     assert end.result["best"]["val"]["n"] == 5
+
+
+def test_a_directory_with_other_files_is_not_taken_for_a_run(tmp_path):
+    stray = tmp_path / "mine" / "checkpoints" / "step-00000007.state"
+    stray.parent.mkdir(parents=True)
+    stray.write_bytes(b"of another training")
+    with pytest.raises(RunError, match=r"run\.dir"):
+        api.train(BASE, "run.dir=mine")
+    with pytest.raises(RunError, match=r"run\.checkpoint_dir"):
+        api.train(BASE, "run.checkpoint_dir=mine/checkpoints")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_another_schedule_on_resume_drops_the_fields_of_the_old_one():
+    end = api.train(BASE, "train.epochs=1", "schedule.warmup=3st")
+    again = api.resume(end.run.path, "train.epochs=2", "schedule=one_cycle")
+    assert again.result["epochs"] == 2
+    assert "name: one_cycle" in (end.run.path / "config.yaml").read_text()
+    assert "warmup" not in (end.run.path / "config.yaml").read_text()
 
 
 def test_several_labels_a_sample(class_folders, tmp_path):

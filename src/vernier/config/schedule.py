@@ -36,7 +36,7 @@ class OneCycleConfig(Section):
     name: Literal["one_cycle"] = "one_cycle"
     rise: Annotated[Number, Field(gt=0, lt=1)] = 0.3
     """Share of the training that the rise takes."""
-    start_divisor: Annotated[Number, Field(gt=0)] = 25.0
+    start_divisor: Annotated[Number, Field(ge=1)] = 25.0
     """The first learning rate is the highest divided by this."""
     final_divisor: Annotated[Number, Field(gt=0)] = 1e4
     """The last learning rate is the first divided by this."""

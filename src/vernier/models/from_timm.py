@@ -18,6 +18,7 @@ from vernier.models.provider import (
     rejected_argument,
     unknown_argument,
 )
+from vernier.models.surgery import reset_head
 
 _ELSEWHERE = "leave it out"
 _RESERVED = {
@@ -86,7 +87,10 @@ class TimmProvider(ModelProvider):
 
         _require_weights(architecture.name, config)
         with download_errors(architecture.name, HTTPError):
-            return _create(architecture, config, pretrained=True)
+            module = _create(architecture, config, pretrained=True)
+        if architecture.num_outputs != config.num_classes:
+            reset_head(module)
+        return module
 
 
 def _create(architecture: Architecture, config: Any, *, pretrained: bool) -> nn.Module:

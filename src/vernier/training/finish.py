@@ -53,7 +53,8 @@ def write_result(run: RunDirectory, result: dict[str, Any]) -> None:
 
 def interrupted_result(setup: Setup, run: RunDirectory, state: TrainState) -> dict[str, Any]:
     """The content of result.json for a training that a signal stopped."""
-    return _result(setup, run, state, {}) | {"status": "stopped"}
+    note = "The training was stopped before the end; nothing was scored."
+    return _result(setup, run, state, {}) | {"status": "stopped", "test_note": note}
 
 
 def _load_best(setup: Setup, run: RunDirectory) -> None:

@@ -13,6 +13,7 @@ from vernier.augment.plan import Plan, compile_plan
 from vernier.augment.preprocess import Preprocessing, compile_preprocessing
 from vernier.augment.randomness import step_seed
 from vernier.config.root import Config
+from vernier.config.schedule import ConstantConfig
 from vernier.config.settled import settled
 from vernier.data.order import BatchOrder
 from vernier.data.source import Source
@@ -120,7 +121,7 @@ def build_parts(config: Config, dataset: Dataset, say: Callable[[str], None]) ->
     limit = 1 if config.train.fast_dev_run else 0
     order = BatchOrder(len(dataset.split.train), config.data.batch_size, config.seed, limit)
     steps = order.steps_per_epoch
-    schedule = make_schedule(config.schedule, total_steps=config.train.epochs * steps, steps_per_epoch=steps)
+    schedule = _make_schedule(config, steps)
     architecture = make_architecture(
         config.model,
         num_outputs=task.num_outputs,
@@ -130,6 +131,14 @@ def build_parts(config: Config, dataset: Dataset, say: Callable[[str], None]) ->
     model = make_model(config, architecture, say)
     _check_batchnorm(config, model)
     return Parts(config, dataset, task, architecture, model, plan, preprocessing, order, schedule)
+
+
+def _make_schedule(config: Config, steps_per_epoch: int) -> Schedule:
+    if config.train.fast_dev_run:
+        # One step has no room for a warm-up.
+        return make_schedule(ConstantConfig(), total_steps=1, steps_per_epoch=1)
+    total_steps = config.train.epochs * steps_per_epoch
+    return make_schedule(config.schedule, total_steps=total_steps, steps_per_epoch=steps_per_epoch)
 
 
 def make_plan(config: Config, native_size: tuple[int, int] | None) -> Plan:

@@ -136,8 +136,12 @@ def create_run(run: RunConfig, name: str) -> RunDirectory:
     Raises:
         RunError: it can't be made.
     """
+    if run.checkpoint_dir is not None and Checkpoints(Path(run.checkpoint_dir)).steps():
+        raise RunError(
+            f"run.checkpoint_dir={run.checkpoint_dir} holds checkpoints of another run; choose another directory"
+        )
     if run.dir is not None:
-        return RunDirectory(_make(Path(run.dir), exist_ok=True))
+        return RunDirectory(_make_empty(Path(run.dir)))
     stem = datetime.now().strftime(run.pattern)
     parent = Path(run.root) / name
     for number in range(1, 1000):
@@ -147,12 +151,19 @@ def create_run(run: RunConfig, name: str) -> RunDirectory:
     raise RunError(f"run.pattern={run.pattern!r} gives the name {stem!r}, of which {parent} is full")
 
 
+def _make_empty(path: Path) -> Path:
+    if path.is_dir() and any(path.iterdir()):
+        raise RunError(f"run.dir={path} holds files but is no run; name a run, or a new or empty directory")
+    try:
+        return _make(path, exist_ok=True)
+    except FileExistsError:
+        raise RunError(f"run.dir={path} is a file; name a directory") from None
+
+
 def _make(path: Path, exist_ok: bool) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=exist_ok)
     except FileExistsError:
-        if exist_ok:
-            raise RunError(f"run.dir={path} is a file; name a directory") from None
         raise
     except OSError as error:
         raise RunError(f"can't make the run directory {path}: {error.strerror}; set run.root or run.dir") from None
