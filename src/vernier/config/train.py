@@ -23,7 +23,7 @@ class TrainConfig(Section):
     """auto: a GPU when there is one, else the CPU."""
     num_nodes: Count = 1
     strategy: Literal["single", "ddp", "fsdp", "auto"] = "auto"
-    """auto: `single` on one device, `ddp` on several."""
+    """auto: `single` on one device, `ddp` on several. fsdp is refused for now."""
     precision: Precision | Auto = "auto"
     """auto: 32-true."""
     memory_format: Literal["channels_last", "contiguous"] = "channels_last"

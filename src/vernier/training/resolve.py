@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from vernier.config.augment import AnyOperation
+from vernier.config.checks import CHECKS
 from vernier.config.root import Config
 from vernier.data.source import Source
 from vernier.data.store import Store
@@ -66,6 +67,15 @@ class _Choices:
         return Resolved(Config.model_validate(tree), dict(self.reasons))
 
 
+def _check(config: Config) -> None:
+    """Check again what hung on a choice, such as the device."""
+    problems = [ConfigProblem(finding.key, finding.message) for check in CHECKS for finding in check(config)]
+    if config.train.strategy == "fsdp":
+        problems.append(ConfigProblem("train.strategy", "fsdp is not available yet; use train.strategy=ddp"))
+    if problems:
+        raise ConfigError(problems)
+
+
 def resolve(config: Config, source: Source, store: Store, name: str) -> Resolved:
     """Replace every `auto` of a config.
 
@@ -76,7 +86,7 @@ def resolve(config: Config, source: Source, store: Store, name: str) -> Resolved
         name: `run.name` when it is left to Vernier.
 
     Raises:
-        ConfigError: a metric that this task does not have.
+        ConfigError: a metric that this task does not have, or a setting that the chosen device does not.
     """
     choices = _Choices(config)
     choices.choose("run.name", name, "from the config file or the data")
@@ -88,7 +98,9 @@ def resolve(config: Config, source: Source, store: Store, name: str) -> Resolved
     _choose_augmentation(choices, source, defaults, size)
     task = choices.values.get("data.task", config.data.task)
     _choose_monitor(choices, task, len(source.class_names))
-    return choices.finish()
+    resolved = choices.finish()
+    _check(resolved.config)
+    return resolved
 
 
 def _choose_machine(choices: _Choices) -> None:
