@@ -12,3 +12,16 @@ def plain_net(num_outputs: int, channels: int) -> nn.Module:
         nn.Flatten(),
         nn.Linear(16 * 4 * 4, num_outputs),
     )
+
+
+class BrokenNet(nn.Module):
+    """Has a bug that only training meets."""
+
+    def __init__(self, num_outputs: int, channels: int) -> None:
+        super().__init__()
+        self.net = plain_net(num_outputs, channels)
+
+    def forward(self, images):
+        if self.training:
+            raise ZeroDivisionError("a bug in the network")
+        return self.net(images)

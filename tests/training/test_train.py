@@ -272,3 +272,16 @@ def test_several_labels_a_sample(class_folders, tmp_path):
     assert end.result["task"] == "multilabel"
     assert end.result["classes"] == ["building", "red"]
     assert 0 <= end.result["best"]["val"]["macro_f1"] <= 1
+
+
+def test_a_bug_keeps_its_traceback_and_is_not_called_an_interruption():
+    with pytest.raises(ZeroDivisionError, match="a bug in the network"):
+        api.train(BASE, "model=training.plain_net:BrokenNet")
+    (log,) = Path("runs").glob("*/*/train.log")
+    assert "stopped" not in log.read_text()
+
+
+def test_a_run_is_trained_by_one_process_at_a_time():
+    end = api.train(BASE, "train.epochs=1")
+    with end.run.lock(), pytest.raises(RunError, match="another process"):
+        api.resume(end.run.path, "train.epochs=2")

@@ -1,0 +1,87 @@
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from vernier.augment.opencv_backend import OpenCVBackend
+from vernier.augment.plan import compile_plan
+from vernier.config.augment import Normalize, RandomCrop
+from vernier.config.data import DataConfig
+from vernier.data.images import ArrayImages
+from vernier.data.loader import TrainLoader
+from vernier.data.order import BatchOrder
+from vernier.data.store import open_store
+
+
+def make_loader(threads=1, rank=0, world_size=1, count=23, seed=0, backend=None):
+    pixels = np.random.default_rng(0).integers(0, 256, (count, 8, 8, 1), dtype=np.uint8)
+    store = open_store(ArrayImages(pixels, [str(n) for n in range(count)], 1), DataConfig(source="digits"), 0)
+    plan = compile_plan(
+        (RandomCrop(size=(8, 8), padding=2), Normalize(mean=0.5, std=0.5)),
+        channels=1,
+        border="constant",
+        fill=0,
+        interpolation="bilinear",
+        seed=seed,
+    )
+    return TrainLoader(
+        store=store,
+        positions=np.arange(count),
+        targets=torch.arange(count),
+        order=BatchOrder(count, 4, seed),
+        backend=backend or OpenCVBackend(plan, threads),
+        threads=threads,
+        rank=rank,
+        world_size=world_size,
+    )
+
+
+def test_batches_are_the_same_whatever_the_threads():
+    for one, other in zip(make_loader(0).epoch(1), make_loader(3).epoch(1), strict=True):
+        assert torch.equal(one.images, other.images)
+        assert np.array_equal(one.positions, other.positions)
+        assert torch.equal(one.targets, torch.from_numpy(one.positions))
+
+
+def test_an_epoch_goes_on_where_it_was_left():
+    whole = list(make_loader().epoch(0))
+    rest = list(make_loader().epoch(0, start=2))
+    assert len(rest) == len(whole) - 2
+    assert all(torch.equal(one.images, other.images) for one, other in zip(whole[2:], rest, strict=True))
+
+
+def test_the_seed_reaches_order_and_augmentation():
+    zero, one = next(make_loader(seed=0).epoch(0)), next(make_loader(seed=1).epoch(0))
+    assert not np.array_equal(zero.positions, one.positions)
+    first, second = (next(make_loader(seed=0).epoch(epoch)) for epoch in (0, 1))
+    assert not np.array_equal(first.positions, second.positions)
+
+
+@pytest.mark.parametrize("world_size", [2, 3, 5])
+def test_processes_together_see_every_sample_once(world_size):
+    seen, total = [], 0.0
+    for rank in range(world_size):
+        for batch in make_loader(rank=rank, world_size=world_size).epoch(0):
+            seen += batch.positions[batch.weights.numpy() > 0].tolist()
+            total += float(batch.weights.sum())
+            assert len(batch.images) >= 1
+    assert sorted(seen) == list(range(23))
+    assert total == 23
+
+
+class FailingBackend:
+    def batch(self, images, indices, epoch):
+        raise OSError("the disk is gone")
+
+
+def test_what_goes_wrong_in_the_loader_reaches_the_training_thread():
+    with pytest.raises(OSError, match="the disk is gone"):
+        list(make_loader(backend=FailingBackend()).epoch(0))
+
+
+def test_a_loader_that_is_left_ends_its_thread():
+    batches = make_loader().epoch(0)
+    next(batches)
+    batches.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "vernier-loader"]
