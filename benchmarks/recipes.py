@@ -55,16 +55,15 @@ def main() -> None:
             measures = score(end.result, recipe.scored)
             found.setdefault(recipe.name, []).append((measures["accuracy"], measures["n"], end.result["seconds"]))
     print(f"{platform.processor() or platform.machine()}; {versions()}")
-    print("| recipe | seeds | accuracy, % (mean ± standard deviation; each) | n | training time, s (median) |")
+    print("| recipe | seeds | accuracy, %: mean ± standard deviation (each) | n | training time, s (median) |")
     print("|---|---|---|---|---|")
     for name, rows in found.items():
         values = [100 * accuracy for accuracy, _, _ in rows]
         spread = statistics.stdev(values) if len(values) > 1 else 0.0
         each = ", ".join(f"{value:.2f}" for value in values)
         seconds = statistics.median(seconds for _, _, seconds in rows)
-        print(
-            f"| {name} | {len(rows)} | {statistics.mean(values):.2f} ± {spread:.2f} ({each}) | {rows[0][1]} | {seconds:.0f} |"
-        )
+        accuracy = f"{statistics.mean(values):.2f} ± {spread:.2f} ({each})"
+        print(f"| {name} | {len(rows)} | {accuracy} | {rows[0][1]} | {seconds:.0f} |")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vernier.config.loading import LoadedConfig, config_from_mapping, load_config
+from vernier.config.overrides import parse_arguments
 from vernier.deploy.predict import PredictResult
 from vernier.deploy.predict import predict as predict_images
 from vernier.evaluation.evaluate import EvaluationReport, evaluate_bundle
@@ -24,6 +25,8 @@ from vernier.training.run_directory import RunDirectory
 from vernier.training.session import TrainingEnd, run_training, train_prepared
 
 ConfigLike = str | Path | Mapping[str, Any] | None
+
+_DATA_KEYS = ("data", "data.source", "data.train", "data.val", "data.test")
 
 QUICKSTART: dict[str, Any] = {
     "data": {"source": "digits", "batch_size": 64},
@@ -70,24 +73,31 @@ def resume(run: str | Path, *overrides: str) -> TrainingEnd:
 
 
 def evaluate(
-    bundle: str | Path, *overrides: str, split: str | None = None, output: Path | None = None
+    bundle: str | Path, *overrides: str, split: str | None = None, output: Path | None = None, trust: bool = False
 ) -> EvaluationReport:
     """Measure a bundle, or a run's best one, on data.
 
     Args:
         bundle: A bundle or a run directory.
-        overrides: Such as `data=DIR`; a run's own data when there are none.
-        split: train, val, test or all; the test set, else everything, when not given.
+        overrides: Such as `data=DIR`; a run's own data and settings when they name no data.
+        split: train, val, test or all; the test set, else the validation set, else everything, when not given.
         output: A directory for predictions and tables.
+        trust: Import the user's own code when the bundle names it.
     """
     base = Path(bundle) / "config.yaml"
-    loaded = load_config(base if base.is_file() else None, overrides)
-    return evaluate_bundle(Path(bundle), loaded.config.data, loaded.config.evaluate, split=split, output=output)
+    other_data = any(key in _DATA_KEYS for key, _ in parse_arguments(overrides))
+    loaded = load_config(base if base.is_file() and not other_data else None, overrides, checks=())
+    config = loaded.config
+    return evaluate_bundle(Path(bundle), config.data, config.evaluate, split=split, output=output, trust=trust)
 
 
-def predict(bundle: str | Path, inputs: Sequence[str | Path], *, top_k: int = 1, batch_size: int = 32) -> PredictResult:
+def predict(
+    bundle: str | Path, inputs: Sequence[str | Path], *, top_k: int = 1, batch_size: int = 32, trust: bool = False
+) -> PredictResult:
     """Classify image files and directories of them; unreadable ones are listed in the result."""
-    return predict_images(Path(bundle), [Path(item) for item in inputs], top_k=top_k, batch_size=batch_size)
+    return predict_images(
+        Path(bundle), [Path(item) for item in inputs], top_k=top_k, batch_size=batch_size, trust=trust
+    )
 
 
 def benchmark_train(

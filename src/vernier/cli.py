@@ -46,15 +46,18 @@ usage: vernier resume RUN [key=value ...] [--json]
 
 Goes on with an interrupted run, or with a finished one for more epochs: vernier resume RUN train.epochs=30""",
     "evaluate": """\
-usage: vernier evaluate BUNDLE|RUN [data=DIR] [key=value ...] [--split train|val|test|all] [--output DIR] [--json]
+usage: vernier evaluate BUNDLE|RUN [data=DIR] [key=value ...] [--split train|val|test|all] [--output DIR]
+                        [--trust] [--json]
 
 Measures a model on class folders or any other source. Without `data`, a run is measured on its own data.
---output writes predictions, per-class figures and the confusion matrix there.""",
+--output writes predictions, per-class figures and the confusion matrix there. --trust imports your own code when
+the model is made by it.""",
     "predict": """\
 usage: vernier predict BUNDLE|RUN IMAGE|DIR ... [--top-k N] [--probabilities] [--csv FILE] [--jsonl FILE]
-                       [--batch-size N] [--json]
+                       [--batch-size N] [--trust] [--json]
 
-Classifies images. Files that can't be read are listed at the end, with exit status 1.""",
+Classifies images. Files that can't be read are listed at the end, with exit status 1. --trust imports your own code
+when the model is made by it.""",
     "benchmark": """\
 usage: vernier benchmark train|pipeline [CONFIG.yaml] [key=value ...] [--seconds S] [--end-to-end] [--json]
 
@@ -164,9 +167,10 @@ def _evaluate(words: list[str]) -> int:
     from vernier.evaluation.tables import measures_table, per_class_table
 
     as_json = _take_switch(words, "--json")
+    trust = _take_switch(words, "--trust")
     split, output = _take_value(words, "--split"), _take_value(words, "--output")
     bundle = _take_path(words, "evaluate", "BUNDLE or RUN")
-    report = api.evaluate(bundle, *words, split=split, output=Path(output) if output else None)
+    report = api.evaluate(bundle, *words, split=split, output=Path(output) if output else None, trust=trust)
     if as_json:
         _print_json(report.to_json())
     else:
@@ -179,10 +183,11 @@ def _predict(words: list[str]) -> int:
     from vernier.deploy import predict as writing
 
     as_json, probabilities = _take_switch(words, "--json"), _take_switch(words, "--probabilities")
+    trust = _take_switch(words, "--trust")
     csv, jsonl = _take_value(words, "--csv"), _take_value(words, "--jsonl")
-    top_k, batch_size = int(_take_value(words, "--top-k") or 1), int(_take_value(words, "--batch-size") or 32)
+    top_k, batch_size = _take_count(words, "predict", "--top-k", 1), _take_count(words, "predict", "--batch-size", 32)
     bundle = _take_path(words, "predict", "BUNDLE or RUN")
-    result = api.predict(bundle, words, top_k=top_k, batch_size=batch_size)
+    result = api.predict(bundle, words, top_k=top_k, batch_size=batch_size, trust=trust)
     if csv:
         writing.write_csv(Path(csv), result, probabilities=probabilities)
     if jsonl:
@@ -199,7 +204,7 @@ def _benchmark(words: list[str]) -> int:
     from vernier.config.overrides import split_config_argument
 
     as_json, end_to_end = _take_switch(words, "--json"), _take_switch(words, "--end-to-end")
-    seconds = float(_take_value(words, "--seconds") or 10)
+    seconds = _take_seconds(words)
     if not words or words[0] not in ("train", "pipeline"):
         raise UsageError("benchmark", "say what to measure: train or pipeline")
     what = words.pop(0)
@@ -275,6 +280,21 @@ def _take_value(words: list[str], name: str) -> str | None:
         if word.startswith(f"{name}="):
             return words.pop(place).partition("=")[2]
     return None
+
+
+def _take_count(words: list[str], verb: str, name: str, default: int) -> int:
+    text = _take_value(words, name)
+    if text is not None and not (text.isdecimal() and int(text) > 0):
+        raise UsageError(verb, f"{name} takes a whole number, at least 1, not {text!r}")
+    return default if text is None else int(text)
+
+
+def _take_seconds(words: list[str]) -> float:
+    text = _take_value(words, "--seconds") or "10"
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError("benchmark", f"--seconds takes a number, not {text!r}") from None
 
 
 def _take_path(words: list[str], verb: str, what: str) -> str:
