@@ -281,6 +281,18 @@ def test_a_bug_keeps_its_traceback_and_is_not_called_an_interruption():
     assert "stopped" not in log.read_text()
 
 
+def test_clipping_holds_the_weights_back(tmp_path):
+    sgd = ("optimizer=sgd", "optimizer.momentum=0", "optimizer.nesterov=false", "optimizer.weight_decay=0")
+    plain = ("model=training.plain_net:plain_net", "model.input_size=8", "train.epochs=1", "schedule=constant")
+    still = api.train(BASE, *sgd, *plain, "optimizer.lr=0", "run.root=still")
+    first = load_bundle(still.run.path / "final", trust=True)[0].state_dict()
+    for clip in ("gradient_clip_norm", "gradient_clip_value"):
+        end = api.train(BASE, *sgd, *plain, "optimizer.lr=1", f"train.{clip}=1e-4", f"run.root={clip}")
+        moved = load_bundle(end.run.path / "final", trust=True)[0].state_dict()
+        furthest = max(float((moved[name] - first[name]).abs().max()) for name in first)
+        assert 0 < furthest <= end.result["steps"] * 1e-4 * 1.01
+
+
 def test_a_run_is_trained_by_one_process_at_a_time():
     end = api.train(BASE, "train.epochs=1")
     with end.run.lock(), pytest.raises(RunError, match="another process"):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol, TextIO, final
 
 from rich.console import Console
+from rich.highlighter import NullHighlighter
 from rich.logging import RichHandler
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -114,7 +115,9 @@ def logging_to(file: Path | None, quiet: bool = False, stream: TextIO | None = N
 def _console_handler(stream: TextIO) -> logging.Handler:
     console = Console(file=stream)
     if console.is_terminal:
-        return RichHandler(console=console, show_time=False, show_level=False, show_path=False, markup=False)
+        return RichHandler(
+            console=console, show_time=False, show_level=False, show_path=False, highlighter=NullHighlighter()
+        )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logging.Formatter("%(message)s"))
     return handler

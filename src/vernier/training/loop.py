@@ -51,6 +51,7 @@ def train(setup: Setup, run: RunDirectory, display: Display) -> Outcome:
         try:
             while state.epoch < config.epochs and state.stopped_early is None:
                 signal_number = _train_epoch(setup, run, state, stop, trackers, display)
+                display.end()
                 if signal_number:
                     return Outcome(state, signal_number)
                 measures = validate(setup, "val")
