@@ -66,7 +66,8 @@ def test_config_shows_defaults_as_yaml_and_json(capsys):
 
 
 def small(root: Path, *more: str) -> list[str]:
-    return ["train", f"data={root}", "model=resnet20_cifar", "model.input_size=32", "train.epochs=1", *more]
+    model = ["model=resnet20_cifar", "model.input_size=32"]
+    return ["train", f"data={root}", *model, "train.epochs=1", "train.threads=1", *more]
 
 
 BAD_CONFIG = {

@@ -94,7 +94,7 @@ INVALID = [
     "data: x\ntrain: {epochs: 0}",
     "data: x\ntrain: {epochs: ten}",
     "data: x\ntrain: {debug: yes}",
-    "data: x\noptimizer: {betas: [0.9, 0.99]}",
+    "data: x\noptimizer: {momentum: 0.9}",
     "data: x\noptimizer: {name: adamw, momentum: 0.9}",
     "data: x\noptimizer: adan",
     "data: x\noptimizer: {lr: -1}",

@@ -54,8 +54,8 @@ def test_a_bare_name_and_its_fields_in_any_order():
 
 
 def test_fields_without_a_name_are_the_default_kinds():
-    given = load_config(None, ["data=x", "optimizer.momentum=.5", "schedule.final_factor=1/10"]).given
-    assert given["optimizer"] == {"momentum": 0.5}
+    given = load_config(None, ["data=x", "optimizer.weight_decay=.5", "schedule.final_factor=1/10"]).given
+    assert given["optimizer"] == {"weight_decay": 0.5}
     assert given["schedule"] == {"final_factor": 0.1}
 
 
@@ -71,12 +71,12 @@ def test_another_kind_drops_the_files_fields_and_says_so(named, tmp_path):
 
 def test_fields_of_an_unnamed_section_belong_to_the_default_kind(tmp_path):
     loaded = of(
-        "data: x\noptimizer: {momentum: 0.8}\nmodel: {pretrained: true}",
-        "optimizer=adamw",
+        "data: x\noptimizer: {eps: 1e-7}\nmodel: {pretrained: true}",
+        "optimizer=sgd",
         "model=m",
         directory=tmp_path,
     )
-    assert loaded.given["optimizer"] == {"name": "adamw"}
+    assert loaded.given["optimizer"] == {"name": "sgd"}
     assert loaded.given["model"] == {"name": "m", "pretrained": True}
     assert len(loaded.notes) == 1
 

@@ -8,7 +8,7 @@ from vernier.config.callbacks import CallbacksConfig
 from vernier.config.data import DataConfig
 from vernier.config.evaluate import EvaluateConfig
 from vernier.config.model import ModelConfig
-from vernier.config.optimizer import OptimizerConfig, SGDConfig
+from vernier.config.optimizer import AdamWConfig, OptimizerConfig
 from vernier.config.run import RunConfig
 from vernier.config.schedule import CosineConfig, ScheduleConfig
 from vernier.config.train import TrainConfig
@@ -23,7 +23,7 @@ class Config(Section):
     data: DataConfig = DataConfig()
     augment: AugmentConfig = AugmentConfig()
     model: ModelConfig = ModelConfig()
-    optimizer: OptimizerConfig = Field(default_factory=SGDConfig)
+    optimizer: OptimizerConfig = Field(default_factory=AdamWConfig)
     schedule: ScheduleConfig = Field(default_factory=CosineConfig)
     train: TrainConfig = TrainConfig()
     callbacks: CallbacksConfig = CallbacksConfig()

@@ -1,11 +1,10 @@
 """What a person sees of a training: a live bar on a terminal, plain lines elsewhere, and train.log."""
 
 import logging
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol, TextIO, final
+from typing import Protocol, final
 
 from rich.console import Console
 from rich.highlighter import NullHighlighter
@@ -77,22 +76,21 @@ class BarDisplay:
             self._progress = None
 
 
-def make_display(stream: TextIO = sys.stderr) -> Display:
-    """A bar on a terminal, nothing elsewhere."""
-    console = Console(file=stream)
+def make_display() -> Display:
+    """A bar on standard error if that is a terminal, nothing elsewhere."""
+    console = Console(stderr=True)
     return BarDisplay(console) if console.is_terminal else LineDisplay()
 
 
 @contextmanager
-def logging_to(file: Path | None, quiet: bool = False, stream: TextIO | None = None) -> Iterator[None]:
+def logging_to(file: Path | None, quiet: bool = False) -> Iterator[None]:
     """Send the log to standard error and, when given, to a file; take both back afterwards.
 
     Args:
         file: train.log of a run.
         quiet: Nothing on standard error (other ranks).
-        stream: Instead of standard error.
     """
-    handlers: list[logging.Handler] = [] if quiet else [_console_handler(stream or sys.stderr)]
+    handlers: list[logging.Handler] = [] if quiet else [_console_handler()]
     if file is not None:
         written = logging.FileHandler(file, encoding="utf-8")
         written.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
@@ -112,12 +110,12 @@ def logging_to(file: Path | None, quiet: bool = False, stream: TextIO | None = N
         logger.propagate = propagate
 
 
-def _console_handler(stream: TextIO) -> logging.Handler:
-    console = Console(file=stream)
+def _console_handler() -> logging.Handler:
+    console = Console(stderr=True)
     if console.is_terminal:
         return RichHandler(
             console=console, show_time=False, show_level=False, show_path=False, highlighter=NullHighlighter()
         )
-    handler = logging.StreamHandler(stream)
+    handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
     return handler
