@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import final
 
-from torch.utils.tensorboard import SummaryWriter
-
 
 @final
 class TensorBoardTracker:
     """Scalars over optimizer steps. After an interruption, events past `step` are marked as void."""
 
     def __init__(self, directory: Path, step: int) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
         self._writer = SummaryWriter(str(directory), purge_step=step + 1 if step else None)
 
     def start(self, config: Mapping[str, object]) -> None:

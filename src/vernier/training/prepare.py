@@ -67,7 +67,9 @@ def prepare_resume(run: RunDirectory, overrides: Sequence[str], display: Display
 
 
 def _go_on(run: RunDirectory, request: Request, new: Config, display: Display) -> Prepared:
-    old = load_config(run.config_file, ()).config
+    with run.lock():
+        # Nobody else is training here; the training itself takes the lock again.
+        old = load_config(run.config_file, ()).config
     refuse_impossible(config_diff(old, new))
     if is_done(run, new):
         return Prepared(run, None)
