@@ -251,6 +251,14 @@ def test_a_directory_with_other_files_is_not_taken_for_a_run(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
+def test_a_run_that_was_moved_goes_on_where_it_is_now(tmp_path):
+    api.train(BASE, "train.epochs=1", "run.dir=here")
+    Path("here").rename("there")
+    assert api.train(BASE, "train.epochs=1", "run.dir=there").was_finished
+    assert api.train(BASE, "train.epochs=2", "run.dir=there").result["epochs"] == 2
+    assert not Path("here").exists()
+
+
 def test_another_schedule_on_resume_drops_the_fields_of_the_old_one():
     end = api.train(BASE, "train.epochs=1", "schedule.warmup=3st")
     again = api.resume(end.run.path, "train.epochs=2", "schedule=one_cycle")

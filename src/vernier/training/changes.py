@@ -23,7 +23,6 @@ _FIXED = {
     "model": "the weights belong to another architecture",
     "optimizer.name": "the optimizer's state belongs to another optimizer",
     "run.name": "the run's directory has its name",
-    "run.dir": "the run is where it is",
     "run.checkpoint_dir": "the training state is where it is",
     "run.export_dir": "the bundles are where they are",
 }

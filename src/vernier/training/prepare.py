@@ -163,11 +163,14 @@ def _identity(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _new_settings(request: Request, loaded: LoadedConfig) -> dict[str, Any]:
-    """Dotted settings that the user gives now and did not give, or gave otherwise, when the run was started."""
+    """Dotted settings that the user gives now and did not give, or gave otherwise, when the run was started.
+
+    `run.dir` is how the run was found, and may have changed since.
+    """
     earlier = flatten(request.given)
-    missing = object()
+    missing, found_by = object(), ("run.dir", "run.new")
     given = flatten(loaded.given)
-    return {key: value for key, value in given.items() if earlier.get(key, missing) != value and key != "run.new"}
+    return {key: value for key, value in given.items() if earlier.get(key, missing) != value and key not in found_by}
 
 
 def _command_line() -> str:
