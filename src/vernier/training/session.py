@@ -27,6 +27,9 @@ from vernier.training.setup import build_setup
 from vernier.training.signals import forward_stop_signals
 
 
+_USER_ERROR = 2
+
+
 @dataclass(frozen=True)
 class TrainingEnd:
     """How a training ended.
@@ -136,7 +139,9 @@ def _launch(run: RunDirectory) -> TrainingEnd:
     result = run.read_result()
     if result is not None and (status == 0 or request.signal_number):
         return TrainingEnd(run, result, request.signal_number)
-    raise RunError(f"training in {run.path} ended with status {status}; what went wrong is said above")
+    if status == _USER_ERROR:
+        raise RunError(f"training in {run.path} has ended; what went wrong is said above")
+    raise subprocess.CalledProcessError(status, command)
 
 
 def _train_under_torchrun(loaded: LoadedConfig) -> TrainingEnd:
