@@ -26,7 +26,6 @@ from vernier.training.runtime import apply_process_settings, make_fabric
 from vernier.training.setup import build_setup
 from vernier.training.signals import forward_stop_signals
 
-
 _USER_ERROR = 2
 
 
