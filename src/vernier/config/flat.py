@@ -19,18 +19,6 @@ def flatten(tree: Mapping[str, Any] | BaseModel, prefix: str = "") -> dict[str, 
     return flat
 
 
-def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """The inverse of `flatten`."""
-    tree: dict[str, Any] = {}
-    for key, value in flat.items():
-        *sections, name = key.split(".")
-        place = tree
-        for section in sections:
-            place = place.setdefault(section, {})
-        place[name] = value
-    return tree
-
-
 def overlay(tree: Mapping[str, Any], flat: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of the tree with other values at some dotted keys."""
     copy = {key: dict(value) if isinstance(value, Mapping) else value for key, value in tree.items()}

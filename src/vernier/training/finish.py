@@ -12,6 +12,7 @@ from vernier.data.splits import class_counts
 from vernier.evaluation.metrics import Measures, measure
 from vernier.evaluation.report import write_report
 from vernier.evaluation.tables import write_confusion_matrix, write_per_class, write_predictions
+from vernier.models.freeze import count_parameters
 from vernier.training.log import logger
 from vernier.training.run_directory import RunDirectory
 from vernier.training.setup import Setup
@@ -87,7 +88,7 @@ def _write_tables(setup: Setup, run: RunDirectory, measures: Mapping[str, Measur
 def _result(setup: Setup, run: RunDirectory, state: TrainState, measures: Mapping[str, Measures]) -> dict[str, Any]:
     config, source = setup.config, setup.dataset.source
     best = state.best
-    parameters = list(setup.model.parameters())
+    parameters, trainable = count_parameters(setup.model)
     return {
         "status": "finished",
         "name": config.run.name,
@@ -96,8 +97,8 @@ def _result(setup: Setup, run: RunDirectory, state: TrainState, measures: Mappin
         "model": {
             "name": config.model.name,
             "provider": config.model.provider,
-            "parameters": sum(p.numel() for p in parameters),
-            "trainable": sum(p.numel() for p in parameters if p.requires_grad),
+            "parameters": parameters,
+            "trainable": trainable,
         },
         "epochs": state.epoch,
         "steps": state.step,

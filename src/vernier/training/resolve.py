@@ -38,17 +38,18 @@ class _Choices:
 
     def choose(self, key: str, value: Any, reason: str) -> None:
         """Take `value` for `key` if the user left it to us."""
-        if self._current(key) in ("auto", None):
+        if self.current(key) in ("auto", None):
             self.values[key] = value
             self.reasons[key] = reason
 
     def override(self, key: str, value: Any, reason: str) -> None:
         """Take `value` for `key` whatever the user said."""
-        if self._current(key) != value:
+        if self.current(key) != value:
             self.values[key] = value
             self.reasons[key] = reason
 
-    def _current(self, key: str) -> Any:
+    def current(self, key: str) -> Any:
+        """The choice for a key so far, else what the user said."""
         if key in self.values:
             return self.values[key]
         value: Any = self.config
@@ -116,11 +117,11 @@ def _choose_machine(choices: _Choices) -> None:
         choices.choose("train.accelerator", accelerator, "what this machine has")
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     choices.choose("train.devices", processes, "one process" if processes == 1 else "LOCAL_WORLD_SIZE of torchrun")
-    several = choices._current("train.devices") * train.num_nodes > 1
+    several = choices.current("train.devices") * train.num_nodes > 1
     choices.choose("train.strategy", "ddp" if several else "single", "several devices" if several else "one device")
-    share = max(1, processors // choices._current("train.devices"))
+    share = max(1, processors // choices.current("train.devices"))
     choices.choose(
-        "train.threads", share, f"{processors} processors for {choices._current('train.devices')} process(es)"
+        "train.threads", share, f"{processors} processors for {choices.current('train.devices')} process(es)"
     )
     choices.choose("data.threads", share, "as many as compute threads")
     choices.choose("train.precision", "32-true", "exact; bf16-mixed is faster on most machines")
@@ -169,33 +170,27 @@ def _choose_augmentation(choices: _Choices, source: Source, defaults: ModelDefau
         "RandomCrop": {"padding": max(1, max(size) // 8)},
     }
     if augment.train == "auto":
-        _take_list(
-            choices,
-            "train",
+        choices.choose(
+            "augment.train",
             [{"name": n, **fields.get(n, {})} for n in train],
             f"the default for {train_kind}",
         )
     if augment.eval == "auto":
-        _take_list(
-            choices,
-            "eval",
+        choices.choose(
+            "augment.eval",
             _eval_operations(size, small, defaults.crop_fraction),
             f"the default for {train_kind}",
         )
     for phase in ("train", "eval"):
-        operations = choices._current(f"augment.{phase}")
+        operations = choices.current(f"augment.{phase}")
         filled = [_fill_operation(operation, size, mean, std) for operation in operations]
         choices.values[f"augment.{phase}"] = filled
-    on_device = choices._current("train.accelerator") != "cpu"
+    on_device = choices.current("train.accelerator") != "cpu"
     choices.choose(
         "augment.backend",
         "torch" if on_device else "opencv",
         "warps on the device" if on_device else "threads on the CPU",
     )
-
-
-def _take_list(choices: _Choices, phase: str, operations: list[dict[str, Any]], reason: str) -> None:
-    choices.choose(f"augment.{phase}", operations, reason)
 
 
 def _eval_operations(size: tuple[int, int], small: bool, crop_fraction: float) -> list[dict[str, Any]]:
@@ -251,13 +246,13 @@ def _choose_monitor(choices: _Choices, task: TaskName, num_classes: int) -> None
     known = metric_names(task, num_classes, config.evaluate)
     monitor = "macro_f1" if task == "multilabel" else "accuracy"
     choices.choose("train.monitor", monitor, f"the usual one for {task}")
-    _check_metric("train.monitor", choices._current("train.monitor"), known)
+    _check_metric("train.monitor", choices.current("train.monitor"), known)
     if config.callbacks.early_stopping is None:
         return
     key = "callbacks.early_stopping.monitor"
-    choices.choose(key, choices._current("train.monitor"), "train.monitor")
-    _check_metric(key, choices._current(key), known)
-    watched = choices._current(key).removeprefix("val_")
+    choices.choose(key, choices.current("train.monitor"), "train.monitor")
+    _check_metric(key, choices.current(key), known)
+    watched = choices.current(key).removeprefix("val_")
     choices.choose("callbacks.early_stopping.mode", mode_of(watched), f"better values of {watched}")
 
 
