@@ -8,6 +8,7 @@ from vernier.augment.opencv_backend import OpenCVBackend
 from vernier.augment.plan import compile_plan
 from vernier.config.augment import Normalize, RandomCrop
 from vernier.config.data import DataConfig
+from vernier.data.feed import StoreFeed
 from vernier.data.images import ArrayImages
 from vernier.data.loader import TrainLoader
 from vernier.data.order import BatchOrder
@@ -26,11 +27,10 @@ def make_loader(threads=1, rank=0, world_size=1, count=23, seed=0, backend=None)
         seed=seed,
     )
     return TrainLoader(
-        store=store,
+        feed=StoreFeed(store, backend or OpenCVBackend(plan, threads)),
         positions=np.arange(count),
         targets=torch.arange(count),
         order=BatchOrder(count, 4, seed),
-        backend=backend or OpenCVBackend(plan, threads),
         threads=threads,
         rank=rank,
         world_size=world_size,

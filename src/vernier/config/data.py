@@ -48,14 +48,18 @@ class DataConfig(Section):
     auto: multilabel when the source has several labels a sample, else multiclass."""
     channels: Literal[1, 3] | Auto = "auto"
     """1 for grey, 3 for colour. auto: what a built-in source has; 3 for files."""
-    batch_size: Count = 32
-    """Images a step, over all devices together."""
+    batch_size: Count | Auto = 32
+    """Images a step, over all devices together. auto: the largest power of two that fits the memory."""
     eval_batch_size: Count | Auto = "auto"
     """Images at once in evaluation. auto: `batch_size`."""
     threads: Annotated[int, Field(ge=0, strict=True)] | Auto = "auto"
     """Threads that decode and augment; 0 does it in the training thread. Does not change any result."""
     store: Literal["auto", "disk", "memory", "off"] = "auto"
     """Where decoded images are kept: memory-mapped on disk (shared by runs), in memory, or not at all."""
+    store_scale: Literal[1, 2, 4, 8] | Auto = "auto"
+    """JPEG photos are decoded for training at one over this size, which costs less the smaller it is; evaluation
+    always decodes in full. auto: the most that leaves every crop of `augment.train` at least as large as its
+    result, by the sizes of the images."""
     store_dir: Text | Auto = "auto"
     """Directory of decoded stores. auto: `$VERNIER_CACHE`, else `$XDG_CACHE_HOME/vernier`, else
     `~/.cache/vernier`."""

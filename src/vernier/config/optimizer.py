@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from vernier.config.base import Section
-from vernier.config.types import Flag, Number
+from vernier.config.types import Auto, Flag, Number
 
 NonNegative = Annotated[Number, Field(ge=0)]
 Momentum = Annotated[Number, Field(ge=0, lt=1)]
@@ -15,8 +15,8 @@ class SGDConfig(Section):
     """Stochastic gradient descent (torch.optim.SGD)."""
 
     name: Literal["sgd"] = "sgd"
-    lr: NonNegative = 0.05
-    """Highest learning rate; the schedule is a factor of it."""
+    lr: NonNegative | Auto = 0.05
+    """Highest learning rate; the schedule is a factor of it. auto: found by a range test before training."""
     momentum: Momentum = 0.9
     nesterov: Flag = True
     weight_decay: NonNegative = 1e-4
@@ -28,8 +28,8 @@ class AdamWConfig(Section):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019; torch.optim.AdamW)."""
 
     name: Literal["adamw"] = "adamw"
-    lr: NonNegative = 1e-3
-    """Highest learning rate; the schedule is a factor of it."""
+    lr: NonNegative | Auto = 1e-3
+    """Highest learning rate; the schedule is a factor of it. auto: found by a range test before training."""
     betas: tuple[Momentum, Momentum] = (0.9, 0.999)
     eps: Annotated[Number, Field(gt=0)] = 1e-8
     weight_decay: NonNegative = 0.01

@@ -25,11 +25,26 @@ class TrainConfig(Section):
     strategy: Literal["single", "ddp", "fsdp", "auto"] = "auto"
     """auto: `single` on one device, `ddp` on several. fsdp is refused for now."""
     precision: Precision | Auto = "auto"
-    """auto: 32-true."""
-    memory_format: Literal["channels_last", "contiguous"] = "channels_last"
-    """Memory order of images and convolution weights; channels_last is faster on CPUs and GPUs."""
+    """auto: what `speed` finds fastest, 32-true when nothing is measured."""
     speed: Literal["auto", "off"] = "auto"
-    """`off` is plain fp32. `auto` equals `off` until Vernier measures which kernels are fastest."""
+    """`auto` measures a few real steps and sets what is `auto` among `precision`, `memory_format`, `compile`,
+    `allocator`, `matmul_precision` and `threads` to the fastest. `off` measures nothing: plain fp32."""
+    memory_format: Literal["channels_last", "contiguous"] | Auto = "auto"
+    """Memory order of images and convolution weights. auto: what `speed` finds fastest, else channels_last."""
+    compile: Flag | Auto = "auto"
+    """Compile the network's steps with torch.compile, pinned to the full batch's shape.
+    auto: what `speed` finds fastest, else false."""
+    allocator: Literal["keep", "system"] | Auto = "auto"
+    """`keep` lets the process keep freed memory (glibc's thresholds), which spares page faults every step;
+    `system` leaves the C library as it is. auto: keep on Linux with a CPU."""
+    matmul_precision: Literal["highest", "high"] | Auto = "auto"
+    """`high` lets a GPU multiply fp32 matrices in TF32. auto: what `speed` finds fastest, else highest."""
+    cache_features: Flag | Auto = "auto"
+    """Compute the outputs of a frozen first part of the model once and train the rest on them.
+    auto: when `model.frozen` leaves such a part and there is room."""
+    feature_views: Annotated[int, Field(ge=0, strict=True)] | Auto = "auto"
+    """How many augmented views of each image training sees: epoch e has the draws of epoch e mod K. 0: new draws
+    every epoch. auto: one for every 20 epochs (at least one) where features are cached, else 0."""
     gradient_clip_norm: Annotated[Number, Field(gt=0)] | None = None
     """Scale all gradients together down to this global L2 norm."""
     gradient_clip_value: Annotated[Number, Field(gt=0)] | None = None
@@ -47,6 +62,9 @@ class TrainConfig(Section):
     """Only use kernels whose result is the same every time."""
     fast_dev_run: Flag = False
     """One training batch and one validation batch through everything, to see whether it works."""
+    profile: Flag = False
+    """Trace a few steps of the second epoch (of the first, if there is one only) to `profile/` in the run, for
+    TensorBoard or Perfetto."""
     debug: Flag = False
     """One thread, one process, no compilation: a debugger's breakpoint works anywhere."""
 

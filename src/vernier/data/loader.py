@@ -9,9 +9,8 @@ from functools import partial
 import numpy as np
 import torch
 
-from vernier.augment.backend import Backend
+from vernier.data.feed import Feed
 from vernier.data.order import BatchOrder, rank_share
-from vernier.data.store import Store
 
 _AHEAD = 2
 
@@ -37,7 +36,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class TrainLoader:
-    """Decodes, augments and batches the training samples of one process.
+    """Batches the training samples of one process.
 
     Attributes:
         positions: int64 (count,), places of the training samples in the source.
@@ -45,11 +44,10 @@ class TrainLoader:
         threads: 0 prepares each batch in the training thread, otherwise two batches are prepared ahead.
     """
 
-    store: Store
+    feed: Feed
     positions: np.ndarray
     targets: torch.Tensor
     order: BatchOrder
-    backend: Backend
     threads: int
     rank: int = 0
     world_size: int = 1
@@ -66,9 +64,8 @@ class TrainLoader:
         share = rank_share(whole, self.rank, self.world_size)
         # A process without a sample still takes part in the exchange of gradients, with a weight of 0.
         positions = share if len(share) else whole[:1]
-        images = self.backend.batch([self.store[int(position)] for position in positions], positions, epoch)
         return Batch(
-            images,
+            self.feed.batch(positions, epoch),
             self.targets[torch.from_numpy(positions)],
             torch.full((len(positions),), float(len(share) > 0)),
             positions,

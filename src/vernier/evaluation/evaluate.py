@@ -25,6 +25,7 @@ from vernier.evaluation.tables import write_confusion_matrix, write_per_class, w
 from vernier.evaluation.words import several
 from vernier.models.task import Task
 
+_BATCH_SIZE = 32
 _PARTS = ("train", "val", "test")
 
 
@@ -118,7 +119,8 @@ def evaluate_bundle(
 
 
 def _batch_size(data: DataConfig) -> int:
-    return data.batch_size if data.eval_batch_size == "auto" else data.eval_batch_size
+    sizes = (size for size in (data.eval_batch_size, data.batch_size) if size != "auto")
+    return next(sizes, _BATCH_SIZE)
 
 
 def _threads(data: DataConfig) -> int:

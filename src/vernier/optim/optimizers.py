@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from vernier.config.optimizer import AdamWConfig, OptimizerConfig, SGDConfig
+from vernier.config.settled import settled
 
 
 def make_optimizer(module: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
@@ -21,14 +22,14 @@ def make_optimizer(module: nn.Module, config: OptimizerConfig) -> torch.optim.Op
         case SGDConfig():
             return torch.optim.SGD(
                 groups,
-                lr=config.lr,
+                lr=settled(config.lr),
                 momentum=config.momentum,
                 # Without momentum both forms are plain SGD, but torch refuses Nesterov's.
                 nesterov=config.nesterov and config.momentum > 0,
                 foreach=True,
             )
         case AdamWConfig():
-            return torch.optim.AdamW(groups, lr=config.lr, betas=config.betas, eps=config.eps, foreach=True)
+            return torch.optim.AdamW(groups, lr=settled(config.lr), betas=config.betas, eps=config.eps, foreach=True)
 
 
 def parameter_groups(module: nn.Module, config: OptimizerConfig) -> list[dict[str, Any]]:

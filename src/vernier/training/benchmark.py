@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from vernier.config.loading import LoadedConfig
+from vernier.config.settled import settled
 from vernier.data.loader import Batch
 from vernier.models.freeze import set_training_mode
 from vernier.training.log import logger
@@ -102,7 +103,7 @@ def _measure(work: Callable[[], int], seconds: float, setup: Setup) -> Timing:
         _wait_for(setup.fabric.device)
         times.append(time.perf_counter() - begin)
     p50, p95 = np.percentile(times, [50, 95]) * 1000
-    return Timing(images / sum(times), float(p50), float(p95), len(times), setup.config.data.batch_size)
+    return Timing(images / sum(times), float(p50), float(p95), len(times), settled(setup.config.data.batch_size))
 
 
 def _wait_for(device: torch.device) -> None:

@@ -38,12 +38,15 @@ class Dataset:
     """An opened source, its decoded images, and who is in which split.
 
     Attributes:
+        store: Images decoded in full, for evaluation.
         drawn: The split over all images, those that can't be read included.
+        train_store: Images as training sees them, perhaps decoded at a reduced scale; else `store`.
     """
 
     source: Source
     store: Store
     drawn: Split
+    train_store: Store
 
     @cached_property
     def split(self) -> Split:
@@ -86,7 +89,8 @@ def open_dataset(
     source = open_source(data)
     split = split_source(source, data)
     threads = torch.get_num_threads() if data.threads == "auto" else data.threads
-    dataset = Dataset(source, open_store(source.images, data, threads, progress), split)
+    store = open_store(source.images, data, threads, progress)
+    dataset = Dataset(source, store, split, train_store=store)
     if len(dataset.split.train) == 0:
         raise DataError(f"{source.name} gives no training images; name them with data.train=DIR or data.source=DIR")
     return dataset
@@ -119,7 +123,7 @@ def build_parts(config: Config, dataset: Dataset, say: Callable[[str], None]) ->
     _check_size("augment.train", plan.output_size, config)
     _check_size("augment.eval", preprocessing.input_size, config)
     limit = 1 if config.train.fast_dev_run else 0
-    order = BatchOrder(len(dataset.split.train), config.data.batch_size, config.seed, limit)
+    order = BatchOrder(len(dataset.split.train), settled(config.data.batch_size), config.seed, limit)
     steps = order.steps_per_epoch
     schedule = _make_schedule(config, steps)
     architecture = make_architecture(
@@ -186,9 +190,10 @@ def _check_batchnorm(config: Config, model: nn.Module) -> None:
     processes = settled(config.train.devices) * config.train.num_nodes
     learns_statistics = any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in model.modules())
     fixed = config.train.freeze_batchnorm or config.model.frozen == "backbone"
-    if learns_statistics and not fixed and config.data.batch_size < 2 * processes:
+    batch_size = settled(config.data.batch_size)
+    if learns_statistics and not fixed and batch_size < 2 * processes:
         message = (
-            f"{config.data.batch_size} over {processes} process(es) leaves BatchNorm single images, which have "
+            f"{batch_size} over {processes} process(es) leaves BatchNorm single images, which have "
             f"no variance; use at least {2 * processes}, or train.freeze_batchnorm=true"
         )
         raise ConfigError([ConfigProblem("data.batch_size", message)])

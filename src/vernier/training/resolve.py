@@ -1,6 +1,7 @@
 """Every `auto` replaced by a value and its reason, once, before the first step."""
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,7 @@ from vernier.models.defaults import ModelDefaults, model_defaults
 from vernier.models.task import TaskName
 
 _SMALL = 64
+_DEFAULT_LR = {"sgd": 0.05, "adamw": 1e-3}
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,14 @@ def _choose_machine(choices: _Choices) -> None:
         "train.threads", share, f"{processors} processors for {choices.current('train.devices')} process(es)"
     )
     choices.choose("data.threads", share, "as many as compute threads")
-    choices.choose("train.precision", "32-true", "exact; bf16-mixed is faster on most machines")
+    choices.choose("train.precision", "32-true", "exact")
+    choices.choose("train.memory_format", "channels_last", "faster on CPUs and GPUs")
+    choices.choose("train.compile", False, "nothing is measured")
+    choices.choose("train.allocator", "keep" if sys.platform == "linux" else "system", "spares page faults")
+    choices.choose("train.matmul_precision", "highest", "exact")
+    choices.choose("train.cache_features", False, "nothing is frozen")
+    choices.choose("train.feature_views", 0, "new draws every epoch")
+    choices.choose("optimizer.lr", _DEFAULT_LR[choices.current("optimizer.name")], "until it is measured")
     if train.speed == "auto":
         choices.override("train.speed", "off", "nothing is measured yet: auto equals off")
 
@@ -137,7 +146,9 @@ def _choose_data(choices: _Choices, source: Source, store: Store) -> None:
         "samples have several labels" if multilabel else "one label a sample",
     )
     choices.choose("data.channels", source.images.channels, "what the source has")
-    choices.choose("data.eval_batch_size", choices.config.data.batch_size, "data.batch_size")
+    choices.choose("data.batch_size", 32, "until it is measured")
+    choices.choose("data.store_scale", 1, "images as they are")
+    choices.choose("data.eval_batch_size", choices.current("data.batch_size"), "data.batch_size")
     choices.choose("data.store_dir", str(store_directory("auto")), "the cache directory")
     kind, _, reason = store.reason.partition(": ")
     choices.choose("data.store", kind, reason)

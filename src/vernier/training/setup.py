@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from vernier.augment.backend import Backend
 from vernier.augment.opencv_backend import OpenCVBackend
 from vernier.augment.torch_backend import TorchBackend
 from vernier.config.root import Config
 from vernier.config.settled import settled
+from vernier.data.feed import Feed, StoreFeed
 from vernier.data.loader import TrainLoader
 from vernier.models.task import Task
 from vernier.optim.optimizers import make_optimizer
@@ -74,11 +74,10 @@ def build_setup(parts: Parts, fabric: Fabric) -> Setup:
     base_learning_rates = tuple(group["lr"] for group in optimizer.param_groups)
     module, wrapped_optimizer = fabric.setup(parts.model, optimizer, move_to_device=True)
     loader = TrainLoader(
-        store=dataset.store,
+        feed=_make_feed(parts, fabric.device),
         positions=dataset.split.train,
         targets=parts.task.targets(dataset.source.targets),
         order=parts.order,
-        backend=_make_backend(parts, fabric.device),
         threads=settled(config.data.threads),
         rank=fabric.global_rank,
         world_size=fabric.world_size,
@@ -87,7 +86,8 @@ def build_setup(parts: Parts, fabric: Fabric) -> Setup:
     return Setup(parts, module, wrapped_optimizer, base_learning_rates, loader, fabric, group)
 
 
-def _make_backend(parts: Parts, device: torch.device) -> Backend:
+def _make_feed(parts: Parts, device: torch.device) -> Feed:
+    store = parts.dataset.train_store
     if parts.config.augment.backend == "torch":
-        return TorchBackend(parts.plan, device)
-    return OpenCVBackend(parts.plan, settled(parts.config.data.threads))
+        return StoreFeed(store, TorchBackend(parts.plan, device))
+    return StoreFeed(store, OpenCVBackend(parts.plan, settled(parts.config.data.threads)))
