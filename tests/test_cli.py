@@ -228,9 +228,54 @@ def test_benchmarks_print_json(class_folders, tmp_path, monkeypatch, capsys):
         assert cli.main(["benchmark", what, *config, "--seconds", "0.3", "--json"]) == 0
         timing = json.loads(capsys.readouterr().out)
         assert timing["images_per_second"] > 0
-        assert timing["step_ms_p50"] > 0
+        assert 0 < timing["step_ms_p50"] <= timing["step_ms_p95"]
         assert timing["n"] >= 1
+        assert timing["stages"]
+        assert timing["memory_peak_mb"] > 0
+    assert cli.main(["benchmark", "train", *config, "--seconds", "0.3", "--end-to-end"]) == 0
+    assert "waiting" in capsys.readouterr().out
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["benchmark", "trian"], "did you mean 'train'"),
+        (["benchmark"], "train or pipeline"),
+        (["benchmark", "train", "--seconds", "0"], "--seconds takes a number above 0"),
+        (["find", "batchsize"], "did you mean 'batch_size'"),
+        (["find"], "batch_size or lr"),
+    ],
+)
+def test_words_that_a_verb_does_not_know(words, expected, capsys):
+    assert cli.main(words) == 2
+    assert expected in capsys.readouterr().err
+
+
+def test_find_prints_what_it_found_and_how_to_use_it(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    config = ["data=digits", "model=digits_cnn", "train.threads=1"]
+    assert cli.main(["find", "lr", *config, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["lr"] > 0
+    assert found["reason"]
+    assert found["curve"][0]["lr"] < found["curve"][-1]["lr"]
+    assert cli.main(["find", "lr", *config]) == 0
+    assert f"optimizer.lr={found['lr']:g}" in capsys.readouterr().out.splitlines()
+    assert not (tmp_path / "runs").exists()
+
+
+def test_find_batch_size_prints_it_as_a_training_takes_it(monkeypatch, capsys):
+    from vernier import api
+    from vernier.training.find_batch_size import BatchSizeFinding, BatchSizeTrial
+
+    trials = (BatchSizeTrial(16, 0.25, 3 * 10**9, 4 * 10**9), BatchSizeTrial(32, None, None, 4 * 10**9))
+    monkeypatch.setattr(api, "try_batch_sizes", lambda *_: BatchSizeFinding(16, "32 did not fit", trials))
+    assert cli.main(["find", "batch_size", "data=digits", "model=digits_cnn"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == ["data.batch_size=16", "reason: 32 did not fit"]
+    assert cli.main(["find", "batch_size", "data=digits", "model=digits_cnn", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["trials"][1]["fits"] is False
 
 
 def test_formats_of_a_persons_folder_train(class_folders, tmp_path, monkeypatch):

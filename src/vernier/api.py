@@ -13,16 +13,24 @@ from typing import Any
 
 from vernier.config.loading import LoadedConfig, config_from_mapping, load_config
 from vernier.config.overrides import parse_arguments
+from vernier.config.root import Config
 from vernier.deploy.predict import PredictResult
 from vernier.deploy.predict import predict as predict_images
 from vernier.evaluation.evaluate import EvaluationReport, evaluate_bundle
 from vernier.training.benchmark import Timing
 from vernier.training.benchmark import benchmark_pipeline as time_pipeline
 from vernier.training.benchmark import benchmark_train as time_train
-from vernier.training.log import logging_to, make_display
+from vernier.training.find_batch_size import BatchSizeFinding
+from vernier.training.find_batch_size import find_batch_size as try_batch_sizes
+from vernier.training.find_learning_rate import LearningRateFinding
+from vernier.training.find_learning_rate import find_learning_rate as try_learning_rates
+from vernier.training.log import logger, logging_to, make_display
+from vernier.training.parts import Dataset, open_dataset
 from vernier.training.prepare import prepare_resume
-from vernier.training.run_directory import RunDirectory
+from vernier.training.resolve import resolve
+from vernier.training.run_directory import RunDirectory, run_name
 from vernier.training.session import TrainingEnd, run_training, train_prepared
+from vernier.training.tuning import tune
 
 ConfigLike = str | Path | Mapping[str, Any] | None
 
@@ -104,12 +112,50 @@ def benchmark_train(
     config: ConfigLike = None, *overrides: str, seconds: float = 10, end_to_end: bool = False
 ) -> Timing:
     """Time training steps on a batch that lies on the device, or with the loader (`end_to_end`)."""
-    return time_train(read_config(config, *overrides), seconds, end_to_end)
+    with logging_to(None):
+        return time_train(read_config(config, *overrides), seconds, end_to_end)
 
 
 def benchmark_pipeline(config: ConfigLike = None, *overrides: str, seconds: float = 10) -> Timing:
     """Time the input pipeline, from files or store to normalised float batches."""
-    return time_pipeline(read_config(config, *overrides), seconds)
+    with logging_to(None):
+        return time_pipeline(read_config(config, *overrides), seconds)
+
+
+def find_batch_size(config: ConfigLike = None, *overrides: str) -> BatchSizeFinding:
+    """The largest power of two of images a step that fits the memory, by real steps.
+
+    Raises:
+        VernierError: anything that the user can mend; not even the smallest batch fits.
+    """
+    loaded = read_config(config, *overrides)
+    with logging_to(None):
+        resolved, dataset = _settle(loaded, {"data.batch_size": 32, "optimizer.lr": 0.0, "train.speed": "off"})
+        return try_batch_sizes(resolved, dataset, logger.info)
+
+
+def find_learning_rate(config: ConfigLike = None, *overrides: str) -> LearningRateFinding:
+    """A learning rate for a config, by a range test of real steps.
+
+    Raises:
+        VernierError: anything that the user can mend; no learning rate lowers the loss.
+    """
+    loaded = read_config(config, *overrides)
+    with logging_to(None):
+        resolved, dataset = _settle(loaded, {"optimizer.lr": 0.0, "train.speed": "off"})
+        return try_learning_rates(resolved, dataset, logger.info)
+
+
+def _settle(loaded: LoadedConfig, not_measured: Mapping[str, Any]) -> tuple[Config, Dataset]:
+    """A config without `auto` and its data set; what is `auto` is measured, except for some keys."""
+    config = loaded.config
+    dataset = open_dataset(config, None)
+    resolved = resolve(config, dataset.source, dataset.train_store, run_name(config, loaded.file))
+    for key, value in not_measured.items():
+        section, name = key.split(".")
+        changed = getattr(config, section).model_copy(update={name: value})
+        config = config.model_copy(update={section: changed})
+    return tune(config, resolved, dataset, logger.info)[0].config, dataset
 
 
 def read_config(config: ConfigLike, *overrides: str) -> LoadedConfig:

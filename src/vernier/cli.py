@@ -19,6 +19,8 @@ usage: vernier VERB ...
   predict BUNDLE|RUN IMAGE|DIR ...     classify images
   benchmark train|pipeline [CONFIG.yaml] [key=value ...]
                                        images per second of training steps or of the input pipeline
+  find batch_size|lr [CONFIG.yaml] [key=value ...]
+                                       the largest batch that fits the memory; a learning rate that trains
   models [PATTERN]                     names for model=NAME
   config [CONFIG.yaml] [key=value ...] show a config with its defaults; --schema prints the JSON Schema
 
@@ -61,8 +63,17 @@ when the model is made by it.""",
     "benchmark": """\
 usage: vernier benchmark train|pipeline [CONFIG.yaml] [key=value ...] [--seconds S] [--end-to-end] [--json]
 
-train: optimizer steps on a batch that lies on the device; --end-to-end includes the loader.
-pipeline: from file or store to the normalised float batch that the first layer receives.""",
+train: optimizer steps on a batch that lies on the device; --end-to-end takes batches from the loader, tells how much
+of the time the steps wait for them, and compares.
+pipeline: from file or store to the normalised float batch that the first layer receives.
+Both print images per second, step times, ms of each stage and the memory peak. --seconds (default 10) bounds it all,
+warm-up included, once the data set is open and the speed settings are chosen (train.speed=off does without).""",
+    "find": """\
+usage: vernier find batch_size|lr [CONFIG.yaml] [key=value ...] [--json]
+
+batch_size: the largest power of two of images a step that fits the memory, with a margin, by real steps of the model.
+lr: a learning rate by a range test: real steps while it grows until the loss diverges, then a short training with it.
+Nothing is kept but what is printed: put it on the command line, or write data.batch_size=auto, optimizer.lr=auto.""",
     "models": """\
 usage: vernier models [PATTERN] [--json]
 
@@ -200,27 +211,38 @@ def _predict(words: list[str]) -> int:
 
 
 def _benchmark(words: list[str]) -> int:
+    as_json, end_to_end = _take_switch(words, "--json"), _take_switch(words, "--end-to-end")
+    seconds = _take_seconds(words)
+    what = _take_choice(words, "benchmark", "what to measure", ("train", "pipeline"))
     from vernier import api
     from vernier.config.overrides import split_config_argument
 
-    as_json, end_to_end = _take_switch(words, "--json"), _take_switch(words, "--end-to-end")
-    seconds = _take_seconds(words)
-    if not words or words[0] not in ("train", "pipeline"):
-        raise UsageError("benchmark", "say what to measure: train or pipeline")
-    what = words.pop(0)
     file, overrides = split_config_argument(words)
     if what == "train":
         timing = api.benchmark_train(file, *overrides, seconds=seconds, end_to_end=end_to_end)
     else:
         timing = api.benchmark_pipeline(file, *overrides, seconds=seconds)
-    if as_json:
-        _print_json(timing.to_json())
-    else:
-        print(
-            f"{timing.images_per_second:.1f} images/s, step {timing.step_ms_p50:.2f} ms "
-            f"(p95 {timing.step_ms_p95:.2f}), n = {timing.n} steps of {timing.batch_size} images"
-        )
+    _print_result(timing, as_json)
     return 0
+
+
+def _find(words: list[str]) -> int:
+    as_json = _take_switch(words, "--json")
+    what = _take_choice(words, "find", "what to find", ("batch_size", "lr"))
+    from vernier import api
+    from vernier.config.overrides import split_config_argument
+
+    file, overrides = split_config_argument(words)
+    find = api.find_batch_size if what == "batch_size" else api.find_learning_rate
+    _print_result(find(file, *overrides), as_json)
+    return 0
+
+
+def _print_result(result: Any, as_json: bool) -> None:
+    if as_json:
+        _print_json(result.to_json())
+    else:
+        print(result.to_text())
 
 
 def _models(words: list[str]) -> int:
@@ -292,9 +314,23 @@ def _take_count(words: list[str], verb: str, name: str, default: int) -> int:
 def _take_seconds(words: list[str]) -> float:
     text = _take_value(words, "--seconds") or "10"
     try:
-        return float(text)
+        seconds = float(text)
     except ValueError:
-        raise UsageError("benchmark", f"--seconds takes a number, not {text!r}") from None
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise UsageError("benchmark", f"--seconds takes a number above 0, not {text!r}")
+    return seconds
+
+
+def _take_choice(words: list[str], verb: str, what: str, choices: tuple[str, ...]) -> str:
+    given = words.pop(0) if words else ""
+    if given in choices:
+        return given
+    from difflib import get_close_matches
+
+    close = get_close_matches(given, choices, n=1)
+    hint = f", not {given!r}{f'; did you mean {close[0]!r}?' if close else ''}" if given else ""
+    raise UsageError(verb, f"say {what}: {' or '.join(choices)}{hint}")
 
 
 def _take_path(words: list[str], verb: str, what: str) -> str:
@@ -314,6 +350,7 @@ _VERBS: dict[str, Callable[[list[str]], int]] = {
     "evaluate": _evaluate,
     "predict": _predict,
     "benchmark": _benchmark,
+    "find": _find,
     "models": _models,
     "config": _config,
 }

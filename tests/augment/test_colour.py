@@ -134,3 +134,15 @@ def test_p_chooses_its_share():
     results = through([ColorJitter(brightness=(0.5, 0.5), p=0.25)], image, n=2000)[:, 0, 0, 0].numpy()
     assert set(np.unique(results)) == {50, 100}
     assert (results == 50).mean() == pytest.approx(0.25, abs=4 * np.sqrt(0.1875 / 2000))
+
+
+@given(seed=st.integers(0, 1000), channels=st.sampled_from([1, 3]))
+def test_offsets_follow_the_mean_as_told(seed, channels):
+    jitter = ColorJitter(brightness=0.5, contrast=0.5, saturation=0.5, p=0.7)
+    operations = (jitter, Rescale(scale=0.5, offset=3.0), jitter, Normalize(mean=0.5, std=0.25))
+    draws = tuple(uniform(seed, 0, np.arange(4), f"{n}", 5) for n in range(len(operations)))
+    draw = ColourDraw(operations, draws)
+    means = uniform(seed, 1, np.arange(4), "means", channels) * 255
+    black, slopes = draw.by_mean(channels)
+    black[:, :, -1] += (slopes @ means[:, :, None])[:, :, 0]
+    np.testing.assert_allclose(black, draw.matrices(means), atol=1e-10)

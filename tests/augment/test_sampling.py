@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vernier.augment.geometry import Warp
-from vernier.augment.sampling import box_taps, inside_rows, plan_sampling
+from vernier.augment.sampling import box_taps, inside_rows, is_smoothed, leaves_source, plan_sampling
 
 
 def scaling(y, x, size, source):
@@ -83,3 +83,31 @@ def test_inside_rows_know_each_image_s_own_width():
     matrices = np.tile(np.eye(3), (2, 1, 1))
     warp = Warp(matrices, np.array([[4, 5], [2, 9]]), np.array([[4, 5], [3, 9]]))
     assert inside_rows(warp).tolist() == [[[0, 5]] * 4, [[0, 9]] * 2 + [[0, 0]] * 2]
+
+
+@given(
+    entries=st.lists(st.floats(-2, 2), min_size=6, max_size=6),
+    tilt=st.tuples(st.floats(-0.02, 0.02), st.floats(-0.02, 0.02)),
+)
+def test_a_warp_that_does_not_leave_its_source_has_whole_rows_inside(entries, tilt):
+    matrix = np.array([*entries, *tilt, 1.0]).reshape(1, 3, 3)
+    matrix[:, :2, 2] *= 10
+    warp = Warp(matrix, np.array([[14, 18]]), np.array([[12, 16]]))
+    if not leaves_source(warp)[0]:
+        assert inside_rows(warp)[0].tolist() == [[0, 16]] * 12
+
+
+def test_windows_inside_do_not_leave_the_source():
+    warps = [
+        scaling(1, 1, (10, 10), (10, 10)),
+        scaling(0.5, 1, (10, 10), (8, 10)),
+        scaling(1, 1.01, (10, 10), (10, 10)),
+    ]
+    assert [bool(leaves_source(warp)[0]) for warp in warps] == [False, False, True]
+
+
+@given(y=st.floats(0.5, 9), x=st.floats(0.5, 9))
+def test_what_is_smoothed_is_told_beforehand(y, x):
+    warp = scaling(y, x, (50, 60), (500, 600))
+    sampling = plan_sampling(warp, border="constant", smooth=True)
+    assert is_smoothed(warp)[0] == bool(sampling.variances.any() or sampling.halvings.any())

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from vernier.augment.device_sampling import sample
 from vernier.augment.opencv_backend import OpenCVBackend
 from vernier.augment.plan import compile_plan
 from vernier.augment.torch_backend import TorchBackend
@@ -107,3 +108,29 @@ def test_an_image_s_result_does_not_depend_on_its_batch(images):
 def test_an_empty_batch_is_empty():
     plan = compile_plan((SMALL,), channels=3, border="constant", fill=0, interpolation="bilinear", seed=0)
     assert TorchBackend(plan, "cpu").batch([], np.array([], np.int64), 0).shape == (0, 3, 60, 60)
+
+
+@pytest.mark.parametrize("name", ["RandomCrop", "two warps", "colour first", "an eighth"])
+def test_a_device_without_values_is_enough(name, images):
+    """The meta device has shapes and no values: whatever asks it for a value, and so waits for it, fails."""
+    for border in ("constant", "reflect"):
+        plan = compile_plan(LISTS[name], channels=3, border=border, fill=0, interpolation="bilinear", seed=0)
+        batch = TorchBackend(plan, "meta").batch(images, np.arange(6), 0)
+        assert batch.shape == (6, 3, *plan.output_size)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_a_compiled_sampler_gives_the_same(images):
+    # At full size: every width of smoothing is a compilation of its own.
+    operations = (
+        RandomCrop(size=(40, 40)),
+        RandomRotate(),
+        RandomPerspective(distortion=0.1),
+        Normalize(mean=0.5, std=0.25),
+    )
+    plan = compile_plan(operations, channels=3, border="reflect", fill=0, interpolation="bilinear", seed=0)
+    compiled = TorchBackend(plan, "cpu", sampler=torch.compile(sample, dynamic=True))
+    for epoch in range(2):
+        expected = TorchBackend(plan, "cpu").batch(images, np.arange(6), epoch)
+        torch.testing.assert_close(compiled.batch(images, np.arange(6), epoch), expected, atol=1e-3, rtol=0)

@@ -23,9 +23,16 @@ class CountingImages(Images):
     def path(self, index):
         return self.images.path(index)
 
-    def read(self, index):
+    def content(self, index):
         self.reads += 1
-        return self.images.read(index)
+        return self.images.content(index)
+
+    def decode(self, index, content):
+        return self.images.decode(index, content)
+
+    @property
+    def decoding(self):
+        return self.images.decoding
 
     def size(self, index):
         return self.images.size(index)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from vernier.data.decode import ImageError, decode, image_size, turn_upright
+from vernier.data.decode import ImageError, decode, image_header, turn_upright
 
 MAX_PIXELS = 178_956_970
 
@@ -25,11 +25,15 @@ def encode(image, kind, **options):
     return file.getvalue()
 
 
+def size_of(data, max_pixels=MAX_PIXELS, denominator=1):
+    return image_header(io.BytesIO(data), max_pixels=max_pixels).reduced(denominator).upright_size
+
+
 def read(data, channels=3, max_pixels=MAX_PIXELS):
     """Decode, checking on the way that the header's size is that of the pixels."""
     pixels = decode(data, channels=channels, max_pixels=max_pixels, path="here/a.img")
     assert pixels.dtype == np.uint8
-    assert pixels.shape == (*image_size(io.BytesIO(data), max_pixels=max_pixels), channels)
+    assert pixels.shape == (*size_of(data, max_pixels), channels)
     assert pixels.flags.c_contiguous
     return pixels
 
@@ -245,6 +249,65 @@ class TestOrientation:
         assert read(encode(photo, "JPEG", exif=exif)).shape == (133, 201, 3)
 
 
+def area_average(pixels, denominator):
+    """The mean over each square of `denominator` pixels a side; what lies over the edge is left out."""
+    height, width = (side // denominator for side in pixels.shape[:2])
+    whole = pixels[: height * denominator, : width * denominator].astype(float)
+    return whole.reshape(height, denominator, width, denominator, -1).mean(axis=(1, 3))
+
+
+class TestReducedScale:
+    @pytest.mark.parametrize("denominator", [2, 4, 8])
+    @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}])
+    @pytest.mark.parametrize("channels", [1, 3])
+    def test_jpeg_is_nearly_the_average_over_area(self, photos, denominator, options, channels):
+        data = encode(Image.fromarray(photos["flower"][:-6, :-3]), "JPEG", quality=92, **options)
+        reduced = decode(data, channels=channels, max_pixels=MAX_PIXELS, denominator=denominator)
+        assert reduced.shape == (*size_of(data, denominator=denominator), channels)
+        expected = area_average(read(data, channels), denominator)
+        error = reduced[: expected.shape[0], : expected.shape[1]] - expected
+        assert 10 * np.log10(255**2 / np.mean(error**2)) > 42
+        assert abs(error.mean()) < 0.5
+
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    @pytest.mark.parametrize("denominator", [2, 8])
+    def test_is_turned_upright(self, photo, orientation, denominator):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        data = encode(photo, "JPEG", exif=exif, quality=92)
+        stored = encode(photo, "JPEG", quality=92)
+        reduced = decode(data, channels=3, max_pixels=MAX_PIXELS, denominator=denominator)
+        assert reduced.shape[:2] == size_of(data, denominator=denominator)
+        upright = decode(stored, channels=3, max_pixels=MAX_PIXELS, denominator=denominator)
+        assert (reduced == turn_upright(upright, orientation)).all()
+
+    @pytest.mark.parametrize("size", [(1, 1), (7, 9), (8, 8), (15, 17), (5, 300)])
+    @pytest.mark.parametrize("denominator", [2, 4, 8])
+    def test_size_is_rounded_up(self, photos, size, denominator):
+        data = encode(Image.fromarray(photos["china"][: size[0], : size[1]]), "JPEG")
+        reduced = decode(data, channels=3, max_pixels=MAX_PIXELS, denominator=denominator)
+        assert reduced.shape == (-(-size[0] // denominator), -(-size[1] // denominator), 3)
+
+    def test_other_kinds_stay_in_full(self, photo):
+        files = [encode(photo, kind) for kind in ("PNG", "BMP", "GIF", "WebP", "TIFF")]
+        for data in (*files, encode(photo.convert("CMYK"), "JPEG")):
+            assert (decode(data, channels=3, max_pixels=MAX_PIXELS, denominator=4) == read(data)).all()
+            assert size_of(data, denominator=4) == size_of(data)
+
+    @pytest.mark.parametrize("channels", [1, 3])
+    def test_jpeg_that_goes_through_pillow_is_reduced_too(self, photo, channels):
+        data = encode(photo, "JPEG", quality=92)
+        odd = data[:-2] + b"\x11" * 20 + data[-2:]
+        reduced = decode(odd, channels=channels, max_pixels=MAX_PIXELS, denominator=4)
+        assert reduced.shape == (34, 51, channels)
+        expected = area_average(read(odd, channels), 4)
+        assert np.abs(reduced[: expected.shape[0], : expected.shape[1]] - expected).max() <= 1
+
+    def test_limit_is_on_the_full_size(self, photo):
+        with pytest.raises(ImageError, match=r"more than data\.max_pixels"):
+            decode(encode(photo, "JPEG"), channels=3, max_pixels=photo.width * photo.height - 1, denominator=8)
+
+
 class TestDamage:
     def test_empty_and_text(self):
         assert reason_of(b"") == "is empty (0 bytes)"
@@ -337,7 +400,7 @@ def test_bomb_is_refused_by_its_header(kind, data):
     assert "30000x30000" in reason
     assert "data.max_pixels" in reason
     with pytest.raises(ImageError, match="30000x30000"):
-        image_size(io.BytesIO(data), max_pixels=MAX_PIXELS)
+        size_of(data)
 
 
 def test_pixel_limit_is_the_configured_one_and_pillows_own_stays_silent(photo, monkeypatch):
@@ -384,7 +447,29 @@ def test_any_damage_is_an_image_error_or_none(file, data):
         pixels = decode(content, channels=3, max_pixels=10_000)
     except ImageError:
         return
-    assert pixels.shape == (*image_size(io.BytesIO(content), max_pixels=10_000), 3)
+    assert pixels.shape == (*size_of(content, 10_000), 3)
+
+
+JPEGS = [encode(SMALL.resize((60, 40)), "JPEG", progressive=progressive) for progressive in (False, True)]
+
+
+@settings(max_examples=300, deadline=None)
+@given(file=st.sampled_from(JPEGS), data=st.data())
+def test_damage_shows_at_a_reduced_scale_as_in_full(file, data):
+    content = bytearray(file)
+    for _ in range(data.draw(st.integers(1, 3))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    content = bytes(content[: data.draw(st.integers(len(content) - 30, len(content)))])
+    outcomes = [outcome(content, denominator) for denominator in (1, 2, 4, 8)]
+    assert len(set(outcomes)) == 1
+
+
+def outcome(content, denominator):
+    try:
+        decode(content, channels=3, max_pixels=10_000, denominator=denominator)
+    except ImageError as error:
+        return error.reason
+    return "read"
 
 
 def test_image_error_can_be_copied_between_processes():

@@ -54,7 +54,7 @@ class TestDamagedStore:
             (lambda path, name=name: (path / name).unlink()) for name in ("pixels.u8", "index.npy", "meta.json")
         )
         yield from (edit_meta(**change) for change in ({"format": 99}, {"bytes": 1}, {"bad": 7}, {"channels": "x"}))
-        yield from (edit_index(value) for value in (-1, 2**40, 2**31))
+        yield from (edit_index(value) for value in (-1, 0, 2**40, 2**31))
         yield lambda path: (path / "meta.json").write_text("[]")
         yield lambda path: (path / "index.npy").write_bytes(b"")
 
@@ -77,6 +77,12 @@ class TestNoRoom:
         for words in ("need 3 MB", "2 MB are free", "data.store_dir", "data.store=off"):
             assert words in str(caught.value)
 
+    def test_disk_says_what_else_lies_there(self, class_folders, config, tmp_path, monkeypatch):
+        open_store(files(class_folders / "china"), config("disk"), 0)
+        monkeypatch.setattr(disk_store.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 9, 2_000_000))
+        with pytest.raises(DataError, match=r"\(1 MB of decoded images lie there: delete those"):
+            open_store(files(class_folders), config("disk"), 0)
+
     def test_directory_that_cannot_be_written(self, class_folders, config, tmp_path):
         (tmp_path / "file").write_text("")
         with pytest.raises(DataError, match=r"data.store_dir chooses the directory"):
@@ -91,13 +97,14 @@ class TestNoRoom:
 
 
 BUILDER = """
-import os, resource, signal, sys, time
+import logging, os, resource, signal, sys, time
 from pathlib import Path
 from vernier.config.data import DataConfig
 from vernier.data.images import FileImages
 from vernier.data.store import open_store
 from vernier.errors import DataError
 
+logging.basicConfig(level=logging.INFO)
 root, stores = Path(sys.argv[1]), sys.argv[2]
 keys = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.jpg"))
 images = FileImages(root, keys, 3, 10**8)
@@ -118,7 +125,7 @@ except DataError as error:
 def builder(root, tmp_path, setup="", while_building="pass"):
     program = BUILDER.format(setup=setup, while_building=while_building)
     arguments = [sys.executable, "-c", program, str(root), str(tmp_path / "stores")]
-    return subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def run_builder(root, tmp_path, setup=""):
@@ -129,32 +136,60 @@ def run_builder(root, tmp_path, setup=""):
 
 
 def test_two_processes_at_once_build_one_store(class_folders, tmp_path):
-    processes = [builder(class_folders, tmp_path, while_building="time.sleep(0.3)") for _ in range(2)]
-    outputs = [process.communicate(timeout=60)[0].split() for process in processes]
+    processes = [builder(class_folders, tmp_path, while_building="time.sleep(0.5)") for _ in range(2)]
+    said, errors = zip(*(process.communicate(timeout=60) for process in processes), strict=True)
     assert all(process.returncode == 0 for process in processes)
+    outputs = [words.split() for words in said]
     assert sorted(int(reads) for _, reads, _ in outputs) == [0, 24]
     assert len({(content, total) for content, _, total in outputs}) == 1
     assert sorted(path.suffix for path in (tmp_path / "stores").iterdir()) == ["", ".lock"]
+    waited = ["waiting for another process that decodes the same images" in error for error in errors]
+    assert sorted(waited) == [False, True]
 
 
 def test_killed_build_is_cleared_away_and_done_again(class_folders, tmp_path):
-    process = builder(class_folders, tmp_path, while_building="os.kill(os.getpid(), signal.SIGKILL)")
+    images = files(class_folders)
+    die_half_way = "if done >= 16: os.kill(os.getpid(), signal.SIGKILL)"
+    process = builder(class_folders, tmp_path, while_building=die_half_way)
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
-    assert ".building" in {path.suffix for path in (tmp_path / "stores").iterdir()}
+    (building,) = (tmp_path / "stores").glob("*.building")
+    # The file has its full length from the start: nothing but the directory's name tells that it is not finished.
+    assert (building / "pixels.u8").stat().st_size == sum(pixels.nbytes for pixels in map(images.read, range(24)))
     done = run_builder(class_folders, tmp_path)
     assert done.stdout.split()[1] == "24"
     assert sorted(path.suffix for path in (tmp_path / "stores").iterdir()) == ["", ".lock"]
 
 
-def test_waiting_process_takes_over_from_a_killed_one(class_folders, tmp_path):
-    first = builder(class_folders, tmp_path, while_building="time.sleep(60)")
+def test_killed_build_of_other_images_is_cleared_away_too(class_folders, config, tmp_path):
+    process = builder(class_folders, tmp_path, while_building="os.kill(os.getpid(), signal.SIGKILL)")
+    process.communicate(timeout=60)
+    open_store(files(class_folders / "china"), config("disk"), 0)
+    assert not list((tmp_path / "stores").glob("*.building"))
+
+
+def test_build_that_goes_on_is_left_alone(class_folders, config, tmp_path):
+    first = builder(class_folders, tmp_path, while_building="time.sleep(0.5)")
+    wait_for_building(tmp_path)
+    open_store(files(class_folders / "china"), config("disk"), 0)
+    output, _ = first.communicate(timeout=60)
+    assert first.returncode == 0
+    assert output.split()[1] == "24"
+
+
+def wait_for_building(tmp_path):
     deadline = time.monotonic() + 30
     while not list((tmp_path / "stores").glob("*.building")):
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_waiting_process_takes_over_from_a_killed_one(class_folders, tmp_path):
+    first = builder(class_folders, tmp_path, while_building="time.sleep(60)")
+    wait_for_building(tmp_path)
     second = builder(class_folders, tmp_path)
-    time.sleep(0.2)
+    # It says that it waits, and only then is the first one killed.
+    assert "waiting for another process" in second.stderr.readline()
     first.kill()
     first.communicate(timeout=60)
     assert second.communicate(timeout=60)[0].split()[1] == "24"

@@ -1,14 +1,18 @@
 import shutil
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from image_sets import CountingImages, files
+from PIL import Image
 
 from vernier.config.data import DataConfig
 from vernier.data import disk_store, store
 from vernier.data.images import ArrayImages, FileImages, ImageError
+from vernier.data.memory_store import LazyStore
 from vernier.data.store import DiskStore, MemoryStore, OffStore, open_store
+from vernier.data.store_base import Reading
 from vernier.errors import DataError
 
 MODES = ("memory", "disk", "off")
@@ -90,6 +94,109 @@ class TestModes:
         with pytest.raises(KeyboardInterrupt):
             open_store(files(class_folders), config("disk"), 2, interrupt)
         assert [path.suffix for path in (tmp_path / "stores").iterdir()] == [".lock"]
+
+
+def crops_of(photos):
+    """Six crops of one size, uint8 (6, 32, 48, 3)."""
+    return np.stack([photo[row : row + 32, 100:148] for photo in photos.values() for row in (0, 90, 300)])
+
+
+class TestArray:
+    """`Store.array`: all images at once where they are of one size."""
+
+    def saved(self, photos, directory):
+        for number, crop in enumerate(crops_of(photos)):
+            Image.fromarray(crop).save(directory / f"{number}.png")
+        return FileImages(directory, [f"{number}.png" for number in range(6)], 3, 10**8)
+
+    @pytest.mark.parametrize("mode", ["memory", "disk"])
+    def test_holds_what_positions_give(self, photos, tmp_path, config, mode):
+        array = open_store(self.saved(photos, tmp_path), config(mode), 2).array
+        assert (array == crops_of(photos)).all()
+        assert not array.flags.writeable
+
+    @pytest.mark.parametrize("mode", [*MODES, "auto"])
+    def test_of_images_in_memory_is_the_sources_own(self, photos, config, mode):
+        crops = crops_of(photos)
+        array = open_store(ArrayImages(crops, "abcdef", 3), config(mode), 0).array
+        assert (array == crops).all()
+        assert not array.flags.writeable
+        assert np.shares_memory(array, crops) == (mode != "disk")
+
+    def test_of_images_in_memory_with_other_channels(self, photos, config):
+        held = ArrayImages(crops_of(photos), "abcdef", 1)
+        assert open_store(held, config(), 0).array is None
+        assert open_store(held, config("disk"), 0).array.shape == (6, 32, 48, 1)
+
+    @pytest.mark.parametrize("mode", MODES)
+    def test_is_none_for_several_sizes(self, photos, tmp_path, config, mode):
+        images = self.saved(photos, tmp_path)
+        Image.fromarray(photos["china"][:48, :32]).save(tmp_path / "3.png")
+        opened = open_store(images, config(mode), 0)
+        assert opened.array is None
+        assert opened[3].shape == (48, 32, 3)
+
+    @pytest.mark.parametrize("mode", MODES)
+    def test_is_none_when_one_is_bad(self, photos, tmp_path, config, mode):
+        images = self.saved(photos, tmp_path)
+        whole = (tmp_path / "3.png").read_bytes()
+        (tmp_path / "3.png").write_bytes(whole[: len(whole) // 2])
+        opened = open_store(images, config(mode, on_bad_image="skip"), 0)
+        assert opened.array is None
+        assert (opened[4] == crops_of(photos)[4]).all()
+
+
+class TestSaysBeforehand:
+    @pytest.mark.parametrize("mode", ["memory", "disk"])
+    def test_how_much_is_decoded_into_what(self, class_folders, config, monkeypatch, caplog, tmp_path, mode):
+        monkeypatch.setattr(disk_store, "_WORTH_SAYING", 1_000_000)
+        said = []
+        with caplog.at_level("INFO", "vernier"):
+            open_store(files(class_folders), config(mode), 0, lambda done, total: said.extend(caplog.messages))
+        place = "memory" if mode == "memory" else str(tmp_path / "stores")
+        assert said[0].startswith(f"decoding 24 images, 3 MB, into {place}")
+        assert len(caplog.messages) == 1
+
+    def test_nothing_when_it_is_little(self, class_folders, config, caplog):
+        with caplog.at_level("INFO", "vernier"):
+            open_store(files(class_folders), config("disk"), 0)
+        assert caplog.messages == []
+
+
+class TestLazyStore:
+    def opened(self, root, count):
+        images = CountingImages(files(root / "china"))
+        room = sum(images.images.read(position).nbytes for position in range(count))
+        return images, LazyStore(images, Reading("", (), 1), "memory: few", room)
+
+    def test_decodes_once_what_fits(self, class_folders):
+        images, lazy = self.opened(class_folders, 2)
+        expected = [images.images.read(position) for position in (0, 1)]
+        for _ in range(3):
+            assert all((lazy[position] == expected[position]).all() for position in (0, 1))
+        assert images.reads == 2
+
+    def test_decodes_each_time_what_does_not(self, class_folders):
+        images, lazy = self.opened(class_folders, 1)
+        sums = [[int(lazy[position].sum()) for position in (0, 1)] for _ in range(3)]
+        assert sums[0] == sums[1] == sums[2]
+        assert images.reads == 1 + 3
+
+    def test_counts_an_image_once_that_several_threads_read(self, class_folders):
+        images, lazy = self.opened(class_folders, 2)
+        together = threading.Barrier(8)
+
+        def read(_):
+            together.wait()
+            return lazy[0].sum()
+
+        with ThreadPoolExecutor(8) as threads:
+            assert len(set(threads.map(read, range(8)))) == 1
+        lazy[1]
+        images.reads = 0
+        assert not lazy[0].flags.writeable
+        assert not lazy[1].flags.writeable
+        assert images.reads == 0
 
 
 class TestAuto:
@@ -208,12 +315,13 @@ class TestBadImages:
 
     def test_file_that_changes_while_the_store_is_built(self, class_folders, config):
         class Changing(CountingImages):
-            def read(self, index):
-                return super().read(0 if index == 1 else index)
+            def content(self, index):
+                return super().content(0 if index == 1 else index)
 
         images = Changing(files(class_folders))
-        with pytest.raises(DataError, match="changed while it was read"):
-            open_store(images, config("disk"), 0)
+        for mode in ("disk", "memory"):
+            with pytest.raises(DataError, match="changed while it was read"):
+                open_store(images, config(mode), 0)
 
 
 class TestSecondRun:

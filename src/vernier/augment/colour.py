@@ -40,6 +40,21 @@ class ColourDraw:
             total = np.where((u[:, 0] < operation.p)[:, None, None], compose(after, total), total)
         return total
 
+    def by_mean(self, channels: int) -> tuple[Floats, Floats]:
+        """The matrices of images whose mean is black, float64 (N, C, C + 1), and how their offsets follow the mean.
+
+        Only offsets depend on the means, and they are affine in them: that of an image with the mean m is its
+        offset for black plus a matrix times m. Returns these matrices, float64 (N, C, C), as well.
+        """
+        count = len(self.draws[0])
+        black = self.matrices(np.zeros((count, channels)))
+        slopes = np.zeros((count, channels, channels))
+        if self.needs_means:
+            for channel, mean in enumerate(np.eye(channels)):
+                follows = self.matrices(np.tile(mean, (count, 1)))
+                slopes[:, :, channel] = follows[:, :, -1] - black[:, :, -1]
+        return black, slopes
+
 
 @final
 @dataclass(frozen=True)

@@ -138,9 +138,13 @@ def _letterbox(sizes: Sizes, target: Sizes) -> Warp:
 
 
 def _central(sizes: Sizes, target: Sizes) -> Warp:
+    return _window(sizes, central_offsets(sizes, target), target, target)
+
+
+def central_offsets(sizes: Sizes, target: Sizes) -> Floats:
+    """Where the middle window of a size begins (y, x), in whole pixels; below 0 if it is larger than the image."""
     spare = sizes - target
-    offset = np.where(spare >= 0, np.rint(spare / 2), -(-spare // 2))
-    return _window(sizes, offset, target, target)
+    return np.where(spare >= 0, np.rint(spare / 2), -(-spare // 2))
 
 
 def _central_crop(operation: CentralCrop, u: Floats, sizes: Sizes) -> Warp:
@@ -155,9 +159,14 @@ def _random_crop(operation: RandomCrop, u: Floats, sizes: Sizes) -> Warp:
 
 
 def _anywhere(sizes: Sizes, target: Sizes, u: Floats, padding: int) -> Warp:
-    """Every whole offset at which the window lies in the padded image (or the image in the window) alike."""
+    return _window(sizes, crop_offsets(sizes, target, u, padding), target, target)
+
+
+def crop_offsets(sizes: Sizes, target: Sizes, u: Floats, padding: int) -> Floats:
+    """Every whole offset (y, x) at which the window lies in the padded image (or the image in the window) alike."""
     spare = sizes + 2 * padding - target
-    return _window(sizes, np.minimum(spare, 0) - padding + _choice(u, np.abs(spare) + 1), target, target)
+    nearest: Sizes = np.minimum(spare, 0) - padding
+    return nearest + _choice(u, np.abs(spare) + 1)
 
 
 def _choice(u: Floats, count: npt.NDArray[Any] | int) -> Floats:

@@ -82,6 +82,11 @@ class ColourStage:
         draws = (chance.uniform(step.key, 1 + COLOUR[type(step.operation)].draws) for step in self.steps)
         return ColourDraw(operations, tuple(draws))
 
+    @property
+    def has_contrast(self) -> bool:
+        """Whether what is done to an image depends on its mean."""
+        return any(has_contrast(step.operation) for step in self.steps)
+
     def describe(self) -> str:
         """The changes that were merged."""
         return "colour matrix: " + ", ".join(name for step in self.steps for name in affine_parts(step.operation))

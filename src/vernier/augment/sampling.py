@@ -68,6 +68,18 @@ def box_taps(variance: float) -> Floats:
     return taps
 
 
+def is_smoothed(warp: Warp) -> npt.NDArray[np.bool_]:
+    """Whether an image shrinks so far that it is smoothed before it is interpolated, bool (N,)."""
+    return np.asarray((_shrink(warp) > SHARP).any(axis=1))
+
+
+def leaves_source(warp: Warp) -> npt.NDArray[np.bool_]:
+    """Whether a corner of the output lies outside the source, bool (N,): if none does, no pixel does."""
+    positions, ahead = _corners(warp)
+    inside = (positions >= 0) & (positions <= warp.source_sizes[:, None])
+    return ~(inside.all(axis=(1, 2)) & ahead[:, 0])
+
+
 def inside_rows(warp: Warp) -> npt.NDArray[np.int64]:
     """Where each output row lies within the source: the first column inside and the first after it.
 
@@ -119,17 +131,22 @@ def _variances(shrink: Floats, halvings: npt.NDArray[np.int64]) -> Floats:
 
 def _windows(warp: Warp, margin: npt.NDArray[np.int64], border: str) -> npt.NDArray[np.int64]:
     """The box around the output's corners in the source, with a margin (y, x), within the image."""
-    edges = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]) * warp.sizes[:, None, ::-1]
-    corners = np.concatenate([edges, np.ones((len(edges), 4, 1))], axis=2)
-    x, y, w = np.moveaxis(corners @ warp.matrices.transpose(0, 2, 1), 2, 0)
-    ahead = (w > 0).all(axis=1, keepdims=True)
-    positions = np.stack([y, x], axis=2) / np.where(ahead, w, 1.0)[:, :, None]
+    positions, ahead = _corners(warp)
     low, high = positions.min(axis=1), positions.max(axis=1)
     if border == "reflect":
         low, high = _with_reflections(low, high, warp.source_sizes)
     start = np.where(ahead, np.floor(low - margin), 0).clip(0, warp.source_sizes - 1)
     stop = np.where(ahead, np.ceil(high + margin), warp.source_sizes).clip(start + 1, warp.source_sizes)
     return np.concatenate([start, stop], axis=1).astype(np.int64)
+
+
+def _corners(warp: Warp) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Where the output's corners (y, x) lie, float64 (N, 4, 2), and whether all of them lie ahead, bool (N, 1)."""
+    edges = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]) * warp.sizes[:, None, ::-1]
+    corners = np.concatenate([edges, np.ones((len(edges), 4, 1))], axis=2)
+    x, y, w = np.moveaxis(corners @ warp.matrices.transpose(0, 2, 1), 2, 0)
+    ahead = (w > 0).all(axis=1, keepdims=True)
+    return np.stack([y, x], axis=2) / np.where(ahead, w, 1.0)[:, :, None], ahead
 
 
 def _with_reflections(low: Floats, high: Floats, sizes: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:

@@ -57,9 +57,9 @@ class DataConfig(Section):
     store: Literal["auto", "disk", "memory", "off"] = "auto"
     """Where decoded images are kept: memory-mapped on disk (shared by runs), in memory, or not at all."""
     store_scale: Literal[1, 2, 4, 8] | Auto = "auto"
-    """JPEG photos are decoded for training at one over this size, which costs less the smaller it is; evaluation
-    always decodes in full. auto: the most that leaves every crop of `augment.train` at least as large as its
-    result, by the sizes of the images."""
+    """JPEG photos are decoded for training at most this many times smaller, each as far as its size allows, which
+    costs less; evaluation always decodes in full. auto: the most that leaves every crop of `augment.train` at least
+    one pixel for each of its result's."""
     store_dir: Text | Auto = "auto"
     """Directory of decoded stores. auto: `$VERNIER_CACHE`, else `$XDG_CACHE_HOME/vernier`, else
     `~/.cache/vernier`."""

@@ -29,6 +29,9 @@ class TrainConfig(Section):
     speed: Literal["auto", "off"] = "auto"
     """`auto` measures a few real steps and sets what is `auto` among `precision`, `memory_format`, `compile`,
     `allocator`, `matmul_precision` and `threads` to the fastest. `off` measures nothing: plain fp32."""
+    fp32_layers: tuple[Text, ...] | Auto = "auto"
+    """Layers that compute in fp32 under a mixed precision. auto: with `speed=auto`, those whose half-precision
+    kernels are slow on this machine; else none."""
     memory_format: Literal["channels_last", "contiguous"] | Auto = "auto"
     """Memory order of images and convolution weights. auto: what `speed` finds fastest, else channels_last."""
     compile: Flag | Auto = "auto"

@@ -9,8 +9,10 @@
 
 import fcntl
 import json
+import logging
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -20,14 +22,18 @@ from typing import Any, BinaryIO, Final, final
 import numpy as np
 
 from vernier.atomic import remedy, sync_directory
-from vernier.data.images import ImageError, Images
+from vernier.data.images import Images
+from vernier.data.packed import PackedImages, packed_index
 from vernier.data.read_all import Reader
-from vernier.data.store_base import Reading, Store, check_bad
+from vernier.data.store_base import Reading, Store, check_bad, check_size
 from vernier.errors import DataError
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _PIXELS, _INDEX, _META = "pixels.u8", "index.npy", "meta.json"
+_LOCK, _BUILDING = ".lock", ".building"
 _SPARE: Final = 1.1
+_WORTH_SAYING: Final = 50_000_000
+_logger = logging.getLogger(__name__)
 
 
 class StoreWriteError(DataError):
@@ -41,17 +47,19 @@ class DiskStore(Store):
     def __init__(self, directory: Path, channels: int, index: np.ndarray, reading: Reading) -> None:
         super().__init__(reading, f"disk: decoded images in {directory}")
         # A plain array: slicing numpy's own memmap class costs more than a small image's copy.
-        self._flat = np.asarray(np.memmap(directory / _PIXELS, np.uint8, mode="r"))
-        self._index = index
-        self._channels = channels
+        flat = np.asarray(np.memmap(directory / _PIXELS, np.uint8, mode="r"))
+        self._images = PackedImages(flat, index, channels)
+
+    @property
+    def array(self) -> np.ndarray | None:
+        """See `Store.array`."""
+        return None if self.bad else self._images.whole
 
     def __len__(self) -> int:
-        return len(self._index)
+        return len(self._images)
 
     def _pixels(self, position: int) -> np.ndarray:
-        offset, height, width = self._index[position].tolist()
-        end = offset + height * width * self._channels
-        return self._flat[offset:end].reshape(height, width, self._channels)
+        return self._images[position]
 
 
 def load_disk_store(directory: Path, reader: Reader) -> DiskStore | None:
@@ -85,7 +93,7 @@ def build_disk_store(reader: Reader, directory: Path, sizes: np.ndarray) -> Disk
     """
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(directory.with_suffix(".lock")):
+        with _locked(directory.with_suffix(_LOCK)):
             return load_disk_store(directory, reader) or _build(reader, directory, sizes)
     except OSError as error:
         raise StoreWriteError(
@@ -107,31 +115,60 @@ def megabytes(count: float) -> str:
 def _fits(meta: dict[str, Any], index: np.ndarray, size: int, count: int) -> bool:
     if meta["format"] != _FORMAT or index.shape != (count, 3) or index.dtype != np.int64 or size != meta["bytes"]:
         return False
-    offsets, heights, widths = index.T.astype(np.float64)  # where nothing overflows
-    return bool((index >= 0).all() and (offsets + heights * widths * meta["channels"] <= size).all())
+    sizes, channels = index[:, 1:], meta["channels"]
+    pixels = sizes.astype(np.float64).prod(axis=1)  # where nothing overflows
+    if (sizes < 0).any() or pixels.sum() * channels != size:
+        return False
+    return np.array_equal(index, packed_index(sizes, channels))
 
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Hold the lock `path` alone; the system lets go of it when the process ends, however it does."""
     with path.open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        if not _try_lock(file):
+            _logger.info("waiting for another process that decodes the same images into %s", path.with_suffix(""))
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
-def _check_room(directory: Path, needed: int) -> None:
-    free = shutil.disk_usage(directory).free
+def _try_lock(file: BinaryIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _clear_abandoned(stores: Path) -> None:
+    """Remove what killed processes were building."""
+    for building in stores.glob(f"*{_BUILDING}"):
+        with building.with_suffix(_LOCK).open("ab") as file:
+            if _try_lock(file):
+                _remove(building)
+
+
+def _check_room(stores: Path, needed: int) -> None:
+    free = shutil.disk_usage(stores).free
     if needed * _SPARE > free:
         raise StoreWriteError(
-            f"{directory}: the decoded images need {megabytes(needed)}, {megabytes(free)} are free. Free some "
-            "space, choose another disk with data.store_dir=DIR, or go without with data.store=off."
+            f"{stores}: the decoded images need {megabytes(needed)}, {megabytes(free)} are free. Free some space"
+            f"{_kept(stores)}, choose another disk with data.store_dir=DIR, or go without with data.store=off."
         )
 
 
+def _kept(stores: Path) -> str:
+    size = sum(file.stat().st_size for file in stores.glob(f"*/{_PIXELS}"))
+    return f" ({megabytes(size)} of decoded images lie there: delete those that are not trained on)" if size else ""
+
+
 def _build(reader: Reader, directory: Path, sizes: np.ndarray) -> DiskStore:
-    _check_room(directory.parent, decoded_bytes(sizes, reader.images.channels))
-    building = directory.with_suffix(".building")
+    stores, building = directory.parent, directory.with_suffix(_BUILDING)
     _remove(building)
+    _clear_abandoned(stores)
+    needed = decoded_bytes(sizes, reader.images.channels)
+    _check_room(stores, needed)
+    announce(len(sizes), needed, str(directory))
     building.mkdir()
     try:
         _fill(building, reader, sizes)
@@ -140,30 +177,42 @@ def _build(reader: Reader, directory: Path, sizes: np.ndarray) -> DiskStore:
     except BaseException:
         _remove(building)
         raise
-    sync_directory(directory.parent)
+    sync_directory(stores)
     store = load_disk_store(directory, reader)
     assert store is not None, "a store that was just built does not load"
     return store
 
 
+def announce(count: int, size: int, place: str) -> None:
+    """Say what is about to be decoded, unless it is little."""
+    if size >= _WORTH_SAYING:
+        _logger.info("decoding %d images, %s, into %s", count, megabytes(size), place)
+
+
 def _fill(building: Path, reader: Reader, sizes: np.ndarray) -> None:
     channels = reader.images.channels
-    lengths = sizes.prod(axis=1) * channels
-    index = np.column_stack([np.cumsum(lengths) - lengths, sizes])
+    index, total = packed_index(sizes, channels), decoded_bytes(sizes, channels)
     with (building / _PIXELS).open("xb") as file:
-        file.truncate(int(lengths.sum()))
+        _reserve(file.fileno(), total)
         reading = reader.read_all(partial(_keep, file.fileno(), index, reader.images))
         os.fsync(file.fileno())
-    meta = {"format": _FORMAT, "channels": channels, "bytes": int(lengths.sum()), **reading.to_json()}
+    meta = {"format": _FORMAT, "channels": channels, "bytes": total, **reading.to_json()}
     _write_durably(building / _INDEX, partial(np.save, arr=index))
     _write_durably(building / _META, lambda file: file.write(json.dumps(meta).encode()))
     sync_directory(building)
 
 
+def _reserve(descriptor: int, size: int) -> None:
+    """Give a file its length, and blocks on the device where the system can: then no write fails for want of room."""
+    if size > 0 and sys.platform != "darwin":
+        os.posix_fallocate(descriptor, 0, size)
+    else:
+        os.ftruncate(descriptor, size)
+
+
 def _keep(descriptor: int, index: np.ndarray, images: Images, position: int, pixels: np.ndarray) -> None:
     offset, height, width = index[position].tolist()
-    if pixels.shape[:2] != (height, width):
-        raise ImageError(images.key(position), "changed while it was read")
+    check_size(images, position, pixels, (height, width))
     rest = pixels.reshape(-1).data
     while rest:
         written = os.pwrite(descriptor, rest, offset)

@@ -1,40 +1,30 @@
-"""Where a loader gets augmented images from."""
+"""Where a loader gets augmented images from: `make_feed` chooses."""
 
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import final
+from vernier.augment.buffers import Recycler, pinned
+from vernier.augment.opencv_backend import OpenCVBackend
+from vernier.augment.plan import Plan
+from vernier.data.feed_base import Feed, StoreFeed
+from vernier.data.store_base import Store
+from vernier.data.tiny_feed import TinyFeed, is_tiny
+from vernier.data.window_feed import WindowFeed, takes_windows
 
-import numpy as np
-import torch
-
-from vernier.augment.backend import Backend
-from vernier.data.store import Store
-
-
-class Feed(ABC):
-    """Training samples by position, as the first trained layer receives them."""
-
-    @abstractmethod
-    def batch(self, positions: np.ndarray, epoch: int) -> torch.Tensor:
-        """The samples at some places of the source.
-
-        Args:
-            positions: int64 (n,); with the seed and the epoch they settle every draw.
-            epoch: From 0.
-
-        Returns:
-            float32 (n, C, H, W) in channels_last memory, or features (n, ...). A row depends on no other row.
-        """
+__all__ = ["Feed", "StoreFeed", "make_feed"]
 
 
-@final
-@dataclass(frozen=True)
-class StoreFeed(Feed):
-    """Decoded images one by one, through an augmentation backend."""
+def make_feed(store: Store, plan: Plan, threads: int, *, niceness: int = 0, pin_memory: bool = False) -> Feed:
+    """The fastest feed of a plan on the CPU; all of them give the same batches.
 
-    store: Store
-    backend: Backend
-
-    def batch(self, positions: np.ndarray, epoch: int) -> torch.Tensor:
-        """See `Feed.batch`."""
-        return self.backend.batch([self.store[int(position)] for position in positions], positions, epoch)
+    Args:
+        store: of decoded images.
+        plan: what is done to them.
+        threads: that share the images of a batch; 0 and 1 work in the caller's thread.
+        niceness: by how much these threads give way to others.
+        pin_memory: whether batches lie where a GPU can fetch them.
+    """
+    allocate = pinned if pin_memory else Recycler().take
+    if takes_windows(store.array, plan):
+        return WindowFeed(store.array, plan, allocate)
+    if is_tiny(store.array, plan):
+        return TinyFeed(store.array, plan, allocate)
+    backend = OpenCVBackend(plan, threads, niceness=niceness, allocate=allocate)
+    return StoreFeed(store, backend, backend.workers)

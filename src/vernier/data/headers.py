@@ -6,7 +6,7 @@ Sources: JPEG ITU-T T.81 annex B, PNG third edition (eXIf), GIF89a, the BMP and 
 import os
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO, Final, Literal, final
 
 from vernier.data import exif
@@ -33,6 +33,17 @@ class Header:
     def upright_size(self) -> tuple[int, int]:
         """(H, W) once the orientation is applied."""
         return (self.width, self.height) if self.orientation >= 5 else (self.height, self.width)
+
+    def reduced(self, denominator: int) -> "Header":
+        """The same at one over the size, rounded up, if it is a kind that can be decoded so."""
+        if not self.reducible:
+            return self
+        return replace(self, height=-(-self.height // denominator), width=-(-self.width // denominator))
+
+    @property
+    def reducible(self) -> bool:
+        """Whether the image can be decoded at 1/2, 1/4 and 1/8 of its size."""
+        return self.kind == "JPEG"
 
 
 def read_header(file: BinaryIO) -> Header:

@@ -10,9 +10,12 @@ from typing import final
 import cv2
 import numpy as np
 
-from vernier.data.decode import DECODER_VERSION, ImageError, decode, image_size
+from vernier.data.decode import DECODER_VERSION, ImageError, decode, image_header
+from vernier.data.headers import Header
 
 __all__ = ["ArrayImages", "FileImages", "ImageError", "Images"]
+
+Content = bytes | memoryview
 
 
 class Images(ABC):
@@ -32,13 +35,39 @@ class Images(ABC):
     def path(self, index: int) -> Path | None:
         """The file, where the image is one."""
 
-    @abstractmethod
     def read(self, index: int) -> np.ndarray:
-        """Pixels, uint8 (H, W, channels), decoded in full and upright.
+        """Pixels, uint8 (H, W, channels), upright.
 
         Raises:
             ImageError: the image can't be read.
         """
+        return self.decode(index, self.content(index))
+
+    @abstractmethod
+    def content(self, index: int) -> Content:
+        """What the pixels are made from: a file's bytes, or pixels as they lie in memory.
+
+        Raises:
+            ImageError: the file can't be read.
+        """
+
+    @abstractmethod
+    def decode(self, index: int, content: Content) -> np.ndarray:
+        """Pixels, uint8 (H, W, channels), upright, of what `content` gave for this index.
+
+        Raises:
+            ImageError: the content is no image that is read, or damaged.
+        """
+
+    @property
+    @abstractmethod
+    def decoding(self) -> str:
+        """How content becomes pixels: with equal words, equal content gives equal pixels."""
+
+    @property
+    def scale(self) -> int:
+        """The largest denominator (1, 2, 4 or 8) of the scales at which images are decoded."""
+        return 1
 
     @abstractmethod
     def size(self, index: int) -> tuple[int, int]:
@@ -74,21 +103,49 @@ class FileImages(Images):
         """Under `root`."""
         return self.root / self.keys[index]
 
-    def read(self, index: int) -> np.ndarray:
-        """Pixels as `decode` gives them; a file that is missing or not allowed is an ImageError too."""
+    def content(self, index: int) -> bytes:
+        """The file's bytes; a file that is missing or not allowed is an ImageError too."""
         path = self.path(index)
         try:
-            data = path.read_bytes()
+            return path.read_bytes()
         except OSError as error:
             raise _not_read(path, error) from error
-        return decode(data, channels=self.channels, max_pixels=self.max_pixels, path=str(path))
+
+    def decode(self, index: int, content: Content, denominator: int = 1) -> np.ndarray:
+        """Pixels as `vernier.data.decode` gives them, JPEG at one over `denominator`."""
+        path = str(self.path(index))
+        return decode(
+            bytes(content), channels=self.channels, max_pixels=self.max_pixels, path=path, denominator=denominator
+        )
+
+    @property
+    def decoding(self) -> str:
+        """The decoder and the channels."""
+        return f"{DECODER_VERSION} channels={self.channels}"
 
     def size(self, index: int) -> tuple[int, int]:
         """(H, W) from the file's header, which is all that is read."""
+        return self.header(index).upright_size
+
+    def header_row(self, index: int) -> tuple[int, int, int]:
+        """(H, W) in full from the header, and 1 if the file can be decoded at a reduced scale, else 0.
+
+        Raises:
+            ImageError: see `header`.
+        """
+        header = self.header(index)
+        return (*header.upright_size, int(header.reducible))
+
+    def header(self, index: int) -> Header:
+        """The file's header.
+
+        Raises:
+            ImageError: it can't be read, or says that the image is too large.
+        """
         path = self.path(index)
         try:
             with path.open("rb") as file:
-                return image_size(file, max_pixels=self.max_pixels, path=str(path))
+                return image_header(file, max_pixels=self.max_pixels, path=str(path))
         except OSError as error:
             raise _not_read(path, error) from error
 
@@ -126,7 +183,16 @@ class ArrayImages(Images):
     def path(self, index: int) -> None:
         """None: there is no file."""
 
-    def read(self, index: int) -> np.ndarray:
+    @property
+    def whole(self) -> np.ndarray | None:
+        """What `read` gives for all images at once, uint8 (N, H, W, C), read-only; None if it is computed."""
+        return self.array if self.array.shape[3] == self.channels else None
+
+    def content(self, index: int) -> memoryview:
+        """The stored pixels."""
+        return np.ascontiguousarray(self.array[index]).data
+
+    def decode(self, index: int, content: Content) -> np.ndarray:
         """Pixels, uint8 (H, W, channels); grey is repeated, colour becomes grey by ITU-R BT.601."""
         image: np.ndarray = self.array[index]
         stored = image.shape[2]
@@ -135,6 +201,11 @@ class ArrayImages(Images):
         if stored == 1:
             return np.repeat(image, 3, axis=2)
         return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))[:, :, None]
+
+    @property
+    def decoding(self) -> str:
+        """The channels."""
+        return f"array channels={self.channels}"
 
     def size(self, index: int) -> tuple[int, int]:
         """(H, W), the same for all."""

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, final
 
 import numpy as np
 
-from vernier.data.images import ImageError
+from vernier.data.images import ImageError, Images
 from vernier.errors import DataError
 
 OnBadImage = Literal["error", "skip"]
@@ -29,13 +29,15 @@ class Reading:
     """What came of reading every image once."""
 
     content_hash: str
-    """SHA-256 over every key and its pixels, in order: the same whatever the kind of store."""
+    """See `Store.content_hash`."""
     bad: tuple[BadImage, ...]
+    scale: int
+    """The largest denominator of the scales at which images were decoded."""
 
     def to_json(self) -> dict[str, Any]:
         """As JSON types."""
         bad = [[image.position, image.error.path, image.error.reason] for image in self.bad]
-        return {"content_hash": self.content_hash, "bad": bad}
+        return {"content_hash": self.content_hash, "bad": bad, "scale": self.scale}
 
     @staticmethod
     def from_json(values: dict[str, Any]) -> "Reading":
@@ -45,7 +47,7 @@ class Reading:
             KeyError, TypeError, ValueError: not what it gave.
         """
         bad = (BadImage(int(position), ImageError(path, reason)) for position, path, reason in values["bad"])
-        return Reading(str(values["content_hash"]), tuple(bad))
+        return Reading(str(values["content_hash"]), tuple(bad), int(values["scale"]))
 
 
 class Store(ABC):
@@ -57,18 +59,33 @@ class Store(ABC):
     def __init__(self, reading: Reading, reason: str) -> None:
         self.reason = reason
         """Which kind of store this is and why: a phrase for the log."""
-        self._reading = reading
+        self.reading = reading
+        """What came of reading all images once."""
         self._errors = {image.position: image.error for image in reading.bad}
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 over every key and its pixels, in order: the same whatever the kind of store."""
-        return self._reading.content_hash
+        """SHA-256 of all that the pixels follow from: the decoder, the scale, and each image's key, size and content.
+
+        Content is a file's bytes, or pixels where a source has nothing else. It is the same whatever the kind of
+        store, and another one at another scale.
+        """
+        return self.reading.content_hash
+
+    @property
+    def scale(self) -> int:
+        """The largest denominator of the scales at which images were decoded: 1 where all are in full."""
+        return self.reading.scale
 
     @property
     def bad(self) -> tuple[BadImage, ...]:
         """Images that can't be read; their positions must not be asked for."""
-        return self._reading.bad
+        return self.reading.bad
+
+    @property
+    def array(self) -> np.ndarray | None:
+        """All images at once, uint8 (N, H, W, C), read-only; None unless they lie so, of one size and none bad."""
+        return None
 
     @abstractmethod
     def __len__(self) -> int:
@@ -89,6 +106,16 @@ class Store(ABC):
     @abstractmethod
     def _pixels(self, position: int) -> np.ndarray:
         """Pixels of an image that is not among `bad`; an array (view) that nobody else holds."""
+
+
+def check_size(images: Images, position: int, pixels: np.ndarray, expected: tuple[int, ...]) -> None:
+    """Refuse pixels that do not fit the place made for them by the header.
+
+    Raises:
+        ImageError: the file was replaced in between.
+    """
+    if pixels.shape[:2] != expected:
+        raise ImageError(images.key(position), "changed while it was read")
 
 
 def check_bad(bad: Sequence[BadImage], total: int, on_bad_image: OnBadImage) -> None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from vernier.augment.randomness import step_seed
 from vernier.config.duration import Duration
 from vernier.config.flat import flatten
 from vernier.config.settled import settled
+from vernier.data.prefetch import on_device
 from vernier.errors import TrainingError
 from vernier.evaluation.metrics import Measures, mode_of
 from vernier.models.freeze import set_training_mode
@@ -18,6 +20,7 @@ from vernier.track.csv_tracker import CSVTracker
 from vernier.track.tensorboard_tracker import TensorBoardTracker
 from vernier.track.tracker import Tracker
 from vernier.training.log import Display, logger
+from vernier.training.profile import NoProfiler, StepProfiler, make_profiler
 from vernier.training.restore import restore, save_state
 from vernier.training.run_directory import RunDirectory
 from vernier.training.setup import Setup
@@ -26,6 +29,10 @@ from vernier.training.state import Best, TrainState
 from vernier.training.step import StepResult, TrainStep
 from vernier.training.stopping import EarlyStopping, improves
 from vernier.training.validate import save_model, validate
+
+_EVERY_STEP = Duration(0, "s")
+_READ_EVERY = {"cuda": Duration(0.5, "s")}
+"""How often losses are read. Reading waits for the device: on a GPU steps are queued meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +54,14 @@ def train(setup: Setup, run: RunDirectory, display: Display) -> Outcome:
     state = restore(setup, run)
     trackers = _make_trackers(setup, run, state)
     stopping = _make_stopping(setup)
+    steps = setup.loader.order.steps_per_epoch
+    first = setup.group.rank == 0
+    profiler = make_profiler(setup.config, run.path, state.step, steps) if first else NoProfiler()
     with catch_stop_signals() as stop:
+        watch = _Watch(stop, trackers, display, profiler)
         try:
             while state.epoch < config.epochs and state.stopped_early is None:
-                signal_number = _train_epoch(setup, run, state, stop, trackers, display)
+                signal_number = _train_epoch(setup, run, state, watch)
                 display.end()
                 if signal_number:
                     return Outcome(state, signal_number)
@@ -63,44 +74,57 @@ def train(setup: Setup, run: RunDirectory, display: Display) -> Outcome:
                 save_state(setup, run, state)
         finally:
             display.end()
+            profiler.close()
             for tracker in trackers:
                 tracker.close()
     return Outcome(state, 0)
 
 
-def _train_epoch(
-    setup: Setup,
-    run: RunDirectory,
-    state: TrainState,
-    stop: StopRequest,
-    trackers: Sequence[Tracker],
-    display: Display,
-) -> int:
+@dataclass(frozen=True)
+class _Watch:
+    """Who looks at a training or asks for its end."""
+
+    stop: StopRequest
+    trackers: Sequence[Tracker]
+    display: Display
+    profiler: StepProfiler
+
+
+def _train_epoch(setup: Setup, run: RunDirectory, state: TrainState, watch: _Watch) -> int:
     """Train the rest of the current epoch; returns the signal that ended it early, or 0."""
     steps = setup.loader.order.steps_per_epoch
     step = make_step(setup)
     save_due = _Timer(setup.config.train.checkpoint_every, steps, setup.total_steps, state.step)
     log_due = _Timer(setup.config.train.log_every, steps, setup.total_steps, state.step)
+    read_due = _Timer(_READ_EVERY.get(setup.group.device.type, _EVERY_STEP), steps, setup.total_steps, state.step)
     set_training_mode(setup.model, setup.config.train.freeze_batchnorm)
-    display.begin(f"epoch {state.epoch + 1}/{setup.config.train.epochs}", steps)
+    watch.display.begin(f"epoch {state.epoch + 1}/{setup.config.train.epochs}", steps)
+    unread: list[torch.Tensor] = []
+    finite = True
     begin = time.perf_counter()
-    for batch in setup.loader.epoch(state.epoch, state.batch):
+    for batch in on_device(setup.loader.epoch(state.epoch, state.batch), setup.group.device):
         _set_learning_rate(setup, state.step)
         torch.manual_seed(step_seed(setup.config.seed, state.step, setup.group.rank))
         result = step.forward_backward(batch)
-        finite = bool(result.sample_losses.isfinite().all())
-        broken, signal_number, due = setup.group.any(not finite, stop.signal_number, save_due.is_due(state.step + 1))
+        unread.append(result.sums)
+        save, log = save_due.is_due(state.step + 1), state.step == 0 or log_due.is_due(state.step + 1)
+        if read_due.is_due(state.step + 1) or save or log or state.batch + 1 == steps or watch.stop.signal_number:
+            read_due.restart(state.step + 1)
+            finite = _read_sums(unread, state)
+        broken, signal_number, due = setup.group.any(not finite, watch.stop.signal_number, save)
         if broken:
             raise _not_finite(setup, state, result, batch.positions)
         step.update()
-        _count_step(state, result, batch.global_count)
+        watch.profiler.step()
+        _count_step(state, batch.global_count)
         now = time.perf_counter()
         state.seconds, begin = state.seconds + now - begin, now
-        display.advance(state.batch, f"loss {state.loss_sum / max(state.count, 1):.3f}")
-        if state.step == 1 or log_due.is_due(state.step):
+        watch.display.advance(state.batch, f"loss {state.loss_sum / max(state.count, 1):.3f}")
+        if log:
             log_due.restart(state.step)
-            _log_step(setup, state, result, trackers)
+            _log_step(setup, state, result, watch.trackers)
         if signal_number or (due and state.batch < steps):
+            _read_sums(unread, state)
             save_due.restart(state.step)
             save_state(setup, run, state)
         if signal_number:
@@ -108,13 +132,20 @@ def _train_epoch(
     return 0
 
 
-def _count_step(state: TrainState, result: StepResult, images: int) -> None:
+def _count_step(state: TrainState, images: int) -> None:
     state.batch += 1
     state.step += 1
     state.images += images
-    state.loss_sum += result.loss_sum
-    state.correct += result.correct
-    state.count += result.count
+
+
+def _read_sums(unread: list[torch.Tensor], state: TrainState) -> bool:
+    """Add the sums of steps to the epoch's, one by one as they came; whether all of them are finite."""
+    for loss_sum, correct, count in torch.stack(unread).tolist() if unread else ():
+        state.loss_sum += loss_sum
+        state.correct += correct
+        state.count += int(count)
+    unread.clear()
+    return isfinite(state.loss_sum)
 
 
 class _Timer:
@@ -178,7 +209,7 @@ def _learning_rate(setup: Setup) -> float:
 
 
 def _log_step(setup: Setup, state: TrainState, result: StepResult, trackers: Sequence[Tracker]) -> None:
-    loss_sum, count = setup.group.sum(result.loss_sum, result.count)
+    loss_sum, _, count = setup.group.sum(*result.sums.tolist())
     values = {"epoch": state.epoch + 1, "lr": _learning_rate(setup), "loss": loss_sum / count}
     for tracker in trackers:
         tracker.log_step(state.step, values)

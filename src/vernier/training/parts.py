@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +12,19 @@ from torch import nn
 from vernier.augment.plan import Plan, compile_plan
 from vernier.augment.preprocess import Preprocessing, compile_preprocessing
 from vernier.augment.randomness import step_seed
+from vernier.augment.reach import pixels_per_pixel
 from vernier.config.root import Config
 from vernier.config.schedule import ConstantConfig
 from vernier.config.settled import settled
+from vernier.data.header_table import read_header_table
+from vernier.data.images import FileImages, Images
 from vernier.data.order import BatchOrder
+from vernier.data.reduced_images import DENOMINATORS, reduce_images
 from vernier.data.source import Source
 from vernier.data.sources import open_source
 from vernier.data.splits import Split, split_source
-from vernier.data.store import Store, open_store
+from vernier.data.store import Store, full_store, open_store
+from vernier.data.store_directory import store_directory
 from vernier.errors import ConfigError, ConfigProblem, DataError
 from vernier.models.architecture import Architecture
 from vernier.models.freeze import freeze
@@ -28,6 +33,7 @@ from vernier.models.surgery import reset_head
 from vernier.models.task import Task, make_task
 from vernier.models.weights import load_weights
 from vernier.optim.schedules import Schedule, make_schedule
+from vernier.training.resolve import training_operations
 
 _INITIAL_WEIGHTS = 2**40
 """The step number whose seed draws the initial weights; no training gets there."""
@@ -75,6 +81,9 @@ def open_dataset(
 ) -> Dataset:
     """Open the source, split it and decode it.
 
+    Where training leaves pixels unseen, all images are decoded at a reduced scale, and those that evaluation sees
+    once more in full when it asks for them.
+
     Args:
         config: Resolved or not.
         split_file: The split.csv of a run that goes on, so that no image changes sides.
@@ -89,20 +98,33 @@ def open_dataset(
     source = open_source(data)
     split = split_source(source, data)
     threads = torch.get_num_threads() if data.threads == "auto" else data.threads
-    store = open_store(source.images, data, threads, progress)
-    dataset = Dataset(source, store, split, train_store=store)
+    images, sizes = _images_to_train_on(config, source, threads)
+    train_store = open_store(images, data, threads, progress, sizes)
+    store = train_store if images is source.images else full_store(source.images, train_store)
+    dataset = Dataset(source, store, split, train_store)
     if len(dataset.split.train) == 0:
         raise DataError(f"{source.name} gives no training images; name them with data.train=DIR or data.source=DIR")
     return dataset
 
 
-def build_parts(config: Config, dataset: Dataset, say: Callable[[str], None]) -> Parts:
+def _images_to_train_on(config: Config, source: Source, threads: int) -> tuple[Images, np.ndarray | None]:
+    """The source's images, at a reduced scale where `augment.train` has pixels to spare, and their sizes if known."""
+    most = max(DENOMINATORS) if config.data.store_scale == "auto" else config.data.store_scale
+    if most == 1 or not isinstance(source.images, FileImages):
+        return source.images, None
+    headers = read_header_table(source.images, store_directory(config.data.store_dir), threads)
+    spare = partial(pixels_per_pixel, training_operations(config, source))
+    return reduce_images(source.images, headers, spare, most)
+
+
+def build_parts(config: Config, dataset: Dataset, say: Callable[[str], None], model: nn.Module | None = None) -> Parts:
     """Build the model and everything that prepares its input.
 
     Args:
         config: Resolved.
         dataset: From `open_dataset`.
         say: Told what a person should know, such as weights that were left out.
+        model: Built already, for a config that differs in how it is trained only.
 
     Raises:
         ConfigError, ModelError: whatever can't be built.
@@ -132,7 +154,9 @@ def build_parts(config: Config, dataset: Dataset, say: Callable[[str], None]) ->
         channels=settled(config.data.channels),
         input_size=settled(config.model.input_size),
     )
-    model = make_model(config, architecture, say)
+    if model is None:
+        model = make_model(config, architecture, say)
+    model.to(memory_format=memory_format(config))
     _check_batchnorm(config, model)
     return Parts(config, dataset, task, architecture, model, plan, preprocessing, order, schedule)
 
@@ -168,7 +192,7 @@ def make_model(config: Config, architecture: Architecture, say: Callable[[str], 
         if report.head_mismatch:
             reset_head(model)
     freeze(model, config.model.frozen)
-    return model.to(memory_format=memory_format(config))
+    return model
 
 
 def memory_format(config: Config) -> torch.memory_format:

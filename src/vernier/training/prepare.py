@@ -14,9 +14,10 @@ from vernier.data.splits import save_split
 from vernier.errors import RunError
 from vernier.training.changes import is_identity_free, refuse_impossible
 from vernier.training.log import Display, logger
-from vernier.training.parts import Parts, build_parts, open_dataset
+from vernier.training.parts import Parts, open_dataset
 from vernier.training.resolve import resolve
 from vernier.training.run_directory import Request, RunDirectory, create_run, run_name, runs_of
+from vernier.training.tuning import tune
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,8 @@ def _go_on(run: RunDirectory, request: Request, new: Config, display: Display) -
     if is_done(run, new):
         return Prepared(run, None)
     dataset = open_dataset(new, run.split_file, lambda done, total: _show(display, done, total))
-    resolved = resolve(new, dataset.source, dataset.store, old.run.name)
-    parts = build_parts(resolved.config, dataset, logger.info)
+    resolved = resolve(new, dataset.source, dataset.train_store, old.run.name)
+    resolved, parts = tune(new, resolved, dataset, logger.info)
     changes = config_diff(old, resolved.config)
     for change in changes:
         logger.info("changed: %s", change)
@@ -111,8 +112,8 @@ def _stopping_of(run: RunDirectory) -> Any:
 
 def _prepare_new(loaded: LoadedConfig, name: str, display: Display) -> Prepared:
     dataset = open_dataset(loaded.config, None, lambda done, total: _show(display, done, total))
-    resolved = resolve(loaded.config, dataset.source, dataset.store, name)
-    parts = build_parts(resolved.config, dataset, logger.info)
+    resolved = resolve(loaded.config, dataset.source, dataset.train_store, name)
+    resolved, parts = tune(loaded.config, resolved, dataset, logger.info)
     run = create_run(resolved.config.run, name)
     save_split(run.split_file, dataset.source, dataset.drawn)
     write_config(run.config_file, resolved.config, resolved.reasons)

@@ -11,6 +11,7 @@ import torch
 from vernier.config.augment import AnyOperation
 from vernier.config.checks import CHECKS
 from vernier.config.root import Config
+from vernier.config.settled import settled
 from vernier.data.source import Source
 from vernier.data.store import Store
 from vernier.data.store_directory import store_directory
@@ -30,6 +31,10 @@ class Resolved:
 
     config: Config
     reasons: Mapping[str, str]
+
+    def with_settings(self, settings: Mapping[str, Any], reasons: Mapping[str, str]) -> "Resolved":
+        """With other values of some dotted keys, and their reasons."""
+        return Resolved(_changed(self.config, settings), {**self.reasons, **reasons})
 
 
 @dataclass
@@ -60,14 +65,18 @@ class _Choices:
         return value
 
     def finish(self) -> Resolved:
-        tree = self.config.model_dump()
-        for key, value in self.values.items():
-            *sections, name = key.split(".")
-            place = tree
-            for section in sections:
-                place = place[section]
-            place[name] = value
-        return Resolved(Config.model_validate(tree), dict(self.reasons))
+        return Resolved(_changed(self.config, self.values), dict(self.reasons))
+
+
+def _changed(config: Config, settings: Mapping[str, Any]) -> Config:
+    tree = config.model_dump()
+    for key, value in settings.items():
+        *sections, name = key.split(".")
+        place = tree
+        for section in sections:
+            place = place[section]
+        place[name] = value
+    return Config.model_validate(tree)
 
 
 def _check(config: Config) -> None:
@@ -85,7 +94,7 @@ def resolve(config: Config, source: Source, store: Store, name: str) -> Resolved
     Args:
         config: As the user wrote it.
         source: The opened source.
-        store: The opened store.
+        store: The opened store of training images.
         name: `run.name` when it is left to Vernier.
 
     Raises:
@@ -104,6 +113,13 @@ def resolve(config: Config, source: Source, store: Store, name: str) -> Resolved
     resolved = choices.finish()
     _check(resolved.config)
     return resolved
+
+
+def training_operations(config: Config, source: Source) -> tuple[AnyOperation, ...]:
+    """`augment.train` as `resolve` will have it, of a config that may hold `auto`."""
+    choices, defaults = _Choices(config), model_defaults(config.model)
+    _choose_augmentation(choices, source, defaults, _choose_input_size(choices, source, defaults))
+    return settled(choices.finish().config.augment.train)
 
 
 def _choose_machine(choices: _Choices) -> None:
@@ -127,6 +143,7 @@ def _choose_machine(choices: _Choices) -> None:
     )
     choices.choose("data.threads", share, "as many as compute threads")
     choices.choose("train.precision", "32-true", "exact")
+    choices.choose("train.fp32_layers", (), "nothing is measured")
     choices.choose("train.memory_format", "channels_last", "faster on CPUs and GPUs")
     choices.choose("train.compile", False, "nothing is measured")
     choices.choose("train.allocator", "keep" if sys.platform == "linux" else "system", "spares page faults")
@@ -135,7 +152,7 @@ def _choose_machine(choices: _Choices) -> None:
     choices.choose("train.feature_views", 0, "new draws every epoch")
     choices.choose("optimizer.lr", _DEFAULT_LR[choices.current("optimizer.name")], "until it is measured")
     if train.speed == "auto":
-        choices.override("train.speed", "off", "nothing is measured yet: auto equals off")
+        choices.override("train.speed", "off", "nothing was measured")
 
 
 def _choose_data(choices: _Choices, source: Source, store: Store) -> None:
@@ -147,7 +164,8 @@ def _choose_data(choices: _Choices, source: Source, store: Store) -> None:
     )
     choices.choose("data.channels", source.images.channels, "what the source has")
     choices.choose("data.batch_size", 32, "until it is measured")
-    choices.choose("data.store_scale", 1, "images as they are")
+    scaled = "the most that leaves crops of augment.train their pixels" if store.scale > 1 else "no pixels to spare"
+    choices.choose("data.store_scale", store.scale, scaled)
     choices.choose("data.eval_batch_size", choices.current("data.batch_size"), "data.batch_size")
     choices.choose("data.store_dir", str(store_directory("auto")), "the cache directory")
     kind, _, reason = store.reason.partition(": ")

@@ -3,12 +3,16 @@
 import logging
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import final
 
 import torch
 
 from vernier.config.root import Config
 from vernier.config.train import TrainConfig
+from vernier.training.allocator import keep_freed_memory
 from vernier.training.fabric import Fabric
 
 
@@ -27,16 +31,63 @@ def make_fabric(train: TrainConfig) -> Fabric:
         )
 
 
+@contextmanager
+def process_settings(config: Config) -> Iterator[None]:
+    """Threads, allocator and kernels of this process as a resolved config says.
+
+    All but the allocator is as it was afterwards: memory that a process keeps, it keeps.
+    """
+    before = _Kernels.of_process()
+    try:
+        apply_process_settings(config)
+        yield
+    finally:
+        before.apply()
+
+
 def apply_process_settings(config: Config) -> None:
-    """Threads and deterministic kernels of this process."""
+    """What `process_settings` does, for a process that has nothing else to do."""
     train = config.train
-    if train.threads != "auto":
-        torch.set_num_threads(train.threads)
+    if train.allocator == "keep":
+        keep_freed_memory()
+    threads = torch.get_num_threads() if train.threads == "auto" else train.threads
+    precision = "highest" if train.matmul_precision == "auto" else train.matmul_precision
     if train.deterministic:
-        # On CUDA a few kernels have no deterministic form: there a warning has to do.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True, warn_only=train.accelerator != "cpu")
-        torch.backends.cudnn.benchmark = False
+    # On CUDA a few kernels have no deterministic form: there a warning has to do. Filling fresh memory guards against
+    # kernels that read what they did not write, and costs a pass over every result: torch's own tests do it.
+    _Kernels(threads, train.deterministic, train.accelerator != "cpu", fill=False, precision=precision).apply()
+
+
+@final
+@dataclass(frozen=True)
+class _Kernels:
+    """Which kernels torch takes in this process."""
+
+    threads: int
+    deterministic: bool
+    warn_only: bool
+    fill: bool
+    precision: str
+
+    @staticmethod
+    def of_process() -> "_Kernels":
+        return _Kernels(
+            torch.get_num_threads(),
+            torch.are_deterministic_algorithms_enabled(),
+            torch.is_deterministic_algorithms_warn_only_enabled(),
+            torch.utils.deterministic.fill_uninitialized_memory,  # type: ignore[attr-defined]
+            torch.get_float32_matmul_precision(),
+        )
+
+    def apply(self) -> None:
+        if torch.get_num_threads() != self.threads:
+            torch.set_num_threads(self.threads)
+        if torch.are_deterministic_algorithms_enabled() != self.deterministic:
+            # Not without need: the call imports torch's compiler.
+            torch.use_deterministic_algorithms(self.deterministic, warn_only=self.warn_only)
+        torch.utils.deterministic.fill_uninitialized_memory = self.fill  # type: ignore[attr-defined]
+        torch.set_float32_matmul_precision(self.precision)
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from vernier.config.loading import LoadedConfig, load_config
 from vernier.config.root import Config
 from vernier.config.settled import settled
@@ -22,7 +20,7 @@ from vernier.training.loop import train
 from vernier.training.parts import Parts, build_parts, open_dataset
 from vernier.training.prepare import Prepared, prepare
 from vernier.training.run_directory import RunDirectory
-from vernier.training.runtime import apply_process_settings, make_fabric
+from vernier.training.runtime import make_fabric, process_settings
 from vernier.training.setup import build_setup
 from vernier.training.signals import forward_stop_signals
 
@@ -93,21 +91,15 @@ def train_in(run: RunDirectory, parts: Parts | None = None, fabric: Fabric | Non
         fabric: When the processes are connected already.
     """
     config = load_config(run.config_file, ()).config
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    apply_process_settings(config)
     is_first = os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
-    try:
-        with run.lock() if is_first else nullcontext():
-            if fabric is None:
-                fabric = make_fabric(config.train)
-                fabric.launch()
-            is_first = fabric.global_rank == 0
-            display = make_display() if is_first else LineDisplay()
-            with logging_to(run.path / "train.log" if is_first else None, quiet=not is_first):
-                return _train_and_finish(run, config, parts, fabric, display)
-    finally:
-        if torch.are_deterministic_algorithms_enabled() != deterministic:
-            torch.use_deterministic_algorithms(deterministic)
+    with process_settings(config), run.lock() if is_first else nullcontext():
+        if fabric is None:
+            fabric = make_fabric(config.train)
+            fabric.launch()
+        is_first = fabric.global_rank == 0
+        display = make_display() if is_first else LineDisplay()
+        with logging_to(run.path / "train.log" if is_first else None, quiet=not is_first):
+            return _train_and_finish(run, config, parts, fabric, display)
 
 
 def _train_and_finish(

@@ -2,20 +2,26 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import nn
 
-from vernier.augment.opencv_backend import OpenCVBackend
-from vernier.augment.torch_backend import TorchBackend
 from vernier.config.root import Config
 from vernier.config.settled import settled
-from vernier.data.feed import Feed, StoreFeed
+from vernier.data.device_feed import make_device_feed
+from vernier.data.feed import Feed, make_feed
 from vernier.data.loader import TrainLoader
+from vernier.data.order import rank_share
+from vernier.data.views_feed import ViewsFeed
 from vernier.models.task import Task
 from vernier.optim.optimizers import make_optimizer
+from vernier.training.compilation import CompiledForFullBatches
 from vernier.training.fabric import Fabric
+from vernier.training.features_cache import CachedFeatures, build_features
+from vernier.training.log import Display, LineDisplay
 from vernier.training.parts import Dataset, Parts, memory_format
 from vernier.training.runtime import Group
+from vernier.training.slow_layers import keep_in_fp32
 
 
 @dataclass(frozen=True)
@@ -24,8 +30,9 @@ class Setup:
 
     Attributes:
         parts: What it is made of; `parts.model` is the bare model, whose weights are saved.
-        module: The model as Fabric wraps it, for training steps.
+        module: What a step trains as Fabric wraps it: the model, or with cached features its second part.
         base_learning_rates: Of each parameter group, before the schedule's factor.
+        features: What stands in for images when features are cached.
     """
 
     parts: Parts
@@ -35,6 +42,7 @@ class Setup:
     loader: TrainLoader
     fabric: Fabric
     group: Group
+    features: CachedFeatures | None = None
 
     @property
     def config(self) -> Config:
@@ -63,31 +71,65 @@ class Setup:
 
     @property
     def memory_format(self) -> torch.memory_format:
-        """The memory order of images and convolution weights."""
-        return memory_format(self.config)
+        """The memory order of what a step takes; features come in theirs."""
+        return memory_format(self.config) if self.features is None else torch.preserve_format
 
 
-def build_setup(parts: Parts, fabric: Fabric) -> Setup:
-    """Join the parts to a launched Fabric."""
+def build_setup(parts: Parts, fabric: Fabric, display: Display | None = None) -> Setup:
+    """Join the parts to a launched Fabric, and compute the features to train on if they are cached.
+
+    Args:
+        display: Shows how far that is.
+    """
     config, dataset = parts.config, parts.dataset
     optimizer = make_optimizer(parts.model, config.optimizer)
     base_learning_rates = tuple(group["lr"] for group in optimizer.param_groups)
-    module, wrapped_optimizer = fabric.setup(parts.model, optimizer, move_to_device=True)
+    feed = _make_feed(parts, fabric.device)
+    keep_in_fp32(parts.model, settled(config.train.fp32_layers))
+    features = _cached_features(parts, fabric, feed, display or LineDisplay())
+    trained = _compiled(parts, fabric) if features is None else features.suffix
+    module, wrapped_optimizer = fabric.setup(trained, optimizer, move_to_device=True)
     loader = TrainLoader(
-        feed=_make_feed(parts, fabric.device),
+        feed=feed if features is None else features.feed,
         positions=dataset.split.train,
         targets=parts.task.targets(dataset.source.targets),
         order=parts.order,
-        threads=settled(config.data.threads),
+        # Looking features up takes less time than handing them from thread to thread.
+        threads=settled(config.data.threads) if features is None else 0,
         rank=fabric.global_rank,
         world_size=fabric.world_size,
     )
     group = Group(fabric.global_rank, fabric.world_size, fabric.device)
-    return Setup(parts, module, wrapped_optimizer, base_learning_rates, loader, fabric, group)
+    return Setup(parts, module, wrapped_optimizer, base_learning_rates, loader, fabric, group, features)
+
+
+def _compiled(parts: Parts, fabric: Fabric) -> nn.Module:
+    """The model, compiled for the full batches of this process if `train.compile` says so."""
+    if not settled(parts.config.train.compile):
+        return parts.model
+    whole_batch = np.arange(parts.order.batch_size)
+    return CompiledForFullBatches(
+        parts.model, len(rank_share(whole_batch, fabric.global_rank, fabric.world_size)), fabric.device
+    )
+
+
+def _cached_features(parts: Parts, fabric: Fabric, feed: Feed, display: Display) -> CachedFeatures | None:
+    if not settled(parts.config.train.cache_features):
+        return None
+    dtype = torch.bfloat16 if parts.config.train.precision == "bf16-true" else torch.float32
+    parts.model.to(fabric.device, dtype)
+    return build_features(parts, fabric, feed, display)
 
 
 def _make_feed(parts: Parts, device: torch.device) -> Feed:
+    """Augmented images; with train.feature_views the same few views of each over and over."""
+    feed = _augmented(parts, device)
+    views = settled(parts.config.train.feature_views)
+    return ViewsFeed(feed, views) if views else feed
+
+
+def _augmented(parts: Parts, device: torch.device) -> Feed:
     store = parts.dataset.train_store
     if parts.config.augment.backend == "torch":
-        return StoreFeed(store, TorchBackend(parts.plan, device))
-    return StoreFeed(store, OpenCVBackend(parts.plan, settled(parts.config.data.threads)))
+        return make_device_feed(store, parts.plan, device)
+    return make_feed(store, parts.plan, settled(parts.config.data.threads), pin_memory=device.type == "cuda")

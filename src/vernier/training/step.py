@@ -12,19 +12,20 @@ from vernier.training.fabric import Fabric
 
 @dataclass(frozen=True)
 class StepResult:
-    """What one step saw, in this process.
+    """What one step saw, in this process; on the device, so that nobody has to wait for it.
 
     Attributes:
-        loss_sum: Sum of the sample losses.
-        correct: Samples whose most probable labels are right.
-        count: Samples.
+        sums: float32 (3,): sum of the sample losses, samples whose most probable labels are right, samples.
         sample_losses: float32 (n,).
     """
 
-    loss_sum: float
-    correct: float
-    count: int
+    sums: torch.Tensor
     sample_losses: torch.Tensor
+
+    @property
+    def loss_sum(self) -> float:
+        """Sum of the sample losses; waits for the device."""
+        return float(self.sums[0])
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,12 @@ class TrainStep:
         losses = self.task.loss(logits, targets) * weights
         # DDP averages over processes; the factor turns that average into a sum.
         self.optimizer.zero_grad(set_to_none=True)
-        self.fabric.backward(losses.sum() * (self.fabric.world_size / batch.global_count))
+        loss_sum = losses.sum()
+        self.fabric.backward(loss_sum * (self.fabric.world_size / batch.global_count))
         with torch.no_grad():
             correct = (self.task.correct(logits, targets) * weights).sum()
-            return StepResult(float(losses.sum()), float(correct), int(weights.sum()), losses.detach())
+            sums = torch.stack([loss_sum.detach(), correct, weights.sum()])
+            return StepResult(sums, losses.detach())
 
     def update(self) -> None:
         """Clip the gradients and move the weights."""

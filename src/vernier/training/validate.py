@@ -37,10 +37,16 @@ def split_positions(setup: Setup, split: SplitName) -> np.ndarray:
 def split_logits(setup: Setup, positions: np.ndarray) -> np.ndarray:
     """The model's outputs for samples, float32 (n, outputs), in order; processes share the work."""
     mine = positions[setup.group.rank :: setup.group.world_size]
-    logits = predict_logits(
+    logits = _whole_model_logits(setup, mine) if setup.features is None else setup.features.logits(mine)
+    rows = torch.from_numpy(logits).to(setup.group.device)
+    return setup.group.gather_rows(rows, len(positions)).cpu().numpy()
+
+
+def _whole_model_logits(setup: Setup, positions: np.ndarray) -> np.ndarray:
+    return predict_logits(
         setup.model,
         setup.dataset.store,
-        mine,
+        positions,
         setup.parts.preprocessing,
         batch_size=settled(setup.config.data.eval_batch_size),
         threads=settled(setup.config.data.threads),
@@ -48,8 +54,6 @@ def split_logits(setup: Setup, positions: np.ndarray) -> np.ndarray:
         precision=settled(setup.config.train.precision),
         memory_format=setup.memory_format,
     )
-    rows = torch.from_numpy(logits).to(setup.group.device)
-    return setup.group.gather_rows(rows, len(positions)).cpu().numpy()
 
 
 def save_model(setup: Setup, run: RunDirectory, name: Literal["best", "final"], state: TrainState) -> None:
