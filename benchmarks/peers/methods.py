@@ -28,9 +28,9 @@ pixels for photos; SGD with lr 0.01 and momentum 0.9. Three steps are run before
   CIFAR10 data set does; Vernier from its store. DataLoaders have 2 workers.
 - **epoch**: a whole epoch after a warm-up, validation and start-up excluded, the start of the loader's workers
   included. Vernier: the second epoch of a training of ten, decoded images from its store. Keras: images cached in
-  memory before (`cache()`), augmented in the tf.data map. timm: loader without prefetcher, its
-  optimizer and schedule factories. Lightning: defaults, logger and checkpoint included. Ultralytics: a MobileNetV2 by its YAML, crop, flip and colour
-  jitter only (it has no rotation or perspective for classification), with its moving average of the
+  memory before (`cache()`), augmented in the tf.data map. timm: loader without prefetcher, its optimizer and schedule
+  factories. Lightning: defaults, logger and checkpoint included. Ultralytics: a MobileNetV2 by its YAML, crop, flip
+  and colour jitter only (it has no rotation or perspective for classification), with its moving average of the
   weights; timed from its fourth step on.
 - **transfer**: wall time of the whole process, start, decoding, validation after each epoch and (Vernier) report
   included, nothing cached from before. The head of a frozen MobileNetV2, AdamW, crop of area 0.5 to 1 and flip. Keras

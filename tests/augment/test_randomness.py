@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vernier.augment.randomness import Chance, permutation, step_seed, uniform
+from vernier.augment.randomness import Chance, _hash, _key, permutation, step_seed, uniform
 
 NAMES = st.sampled_from(["RandomRotate#0", "RandomRotate#1", "ColorJitter#0"])
 
@@ -101,3 +101,8 @@ def test_permutations_differ_between_epochs_and_every_place_is_as_likely():
 def test_step_seeds_are_what_torch_takes_and_differ_between_ranks(seed, step, rank):
     assert 0 <= step_seed(seed, step, rank) < 2**63
     assert step_seed(seed, step, rank) != step_seed(seed, step, rank + 1)
+
+
+@given(seed=st.integers(0, 2**63 - 1), step=st.integers(0, 2**40), rank=st.integers(0, 4096))
+def test_step_seeds_are_the_hash_of_everything_else(seed, step, rank):
+    assert step_seed(seed, step, rank) == int(_hash(_key(seed, step, "step"), np.array([rank]))[0] >> np.uint64(1))

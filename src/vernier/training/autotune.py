@@ -16,14 +16,14 @@ import torch
 
 from vernier.augment.randomness import step_seed
 from vernier.config.settled import settled
-from vernier.config.train import Precision, TrainConfig
+from vernier.config.train import TrainConfig
 from vernier.data.loader import Batch
 from vernier.models.freeze import set_training_mode
 from vernier.optim.optimizers import make_optimizer
 from vernier.training.allocator import is_kept
 from vernier.training.compilation import CompiledForFullBatches
 from vernier.training.parts import Parts, memory_format
-from vernier.training.runtime import make_fabric, process_settings
+from vernier.training.runtime import make_fabric, process_settings, seed_device
 from vernier.training.slow_layers import find_slow_layers, keep_in_fp32
 from vernier.training.speed import Speed, choices, with_train
 from vernier.training.step import TrainStep
@@ -39,6 +39,8 @@ _GAIN: Final = 1.03
 _MIN_STEPS: Final = 150
 _TIMED: Final = 3
 _SHORT: Final = 0.2
+_LONG: Final = 3.0
+_MOST: Final = 50
 _HOPELESS: Final = 1.7
 _COMPILE_SECONDS_PER_PARAMETER_TENSOR: Final = 0.4
 
@@ -108,9 +110,9 @@ def autotune(asked: TrainConfig, parts: Parts, batch: Batch, total_steps: int) -
     search = _Search(parts, batch, total_steps, begin, [first])
     for choice in open_choices:
         for value in choice.values:
-            search.consider(replace(search.best.speed, **{choice.field: value}))
-            if choice.field == "precision" and asked.fp32_layers == "auto":
-                search.consider_slow_layers(value)
+            speed = replace(search.best.speed, **{choice.field: value})
+            leave_out = choice.field == "precision" and asked.fp32_layers == "auto"
+            search.consider(replace(speed, fp32_layers=search.slow_layers()) if leave_out else speed)
     spent = time.perf_counter() - begin
     return Autotuned(search.best.speed, tuple(search.trials), search.reason(), spent, search.best.seconds)
 
@@ -154,13 +156,10 @@ class _Search:
             return
         self.trials.append(self._checked(measure(self.parts, speed, self.batch, slowest=_seconds(self.best))))
 
-    def consider_slow_layers(self, precision: Precision) -> None:
-        """Half precision again, without the layers that are slow in it."""
-        if settled(self.parts.config.train.accelerator) != "cpu" or not self._has_time(_TIMED * _seconds(self.best)):
-            return
-        slow = _slow_layers(self.parts, self.batch)
-        if slow:
-            self.consider(replace(self.best.speed, precision=precision, fp32_layers=slow))
+    def slow_layers(self) -> tuple[str, ...]:
+        """Layers to leave out of half precision, as far as there is time to look for them."""
+        on_cpu = settled(self.parts.config.train.accelerator) == "cpu"
+        return _slow_layers(self.parts, self.batch) if on_cpu and self._has_time(_seconds(self.best)) else ()
 
     def _has_time(self, seconds: float) -> bool:
         return time.perf_counter() - self.begin + seconds < self._budget()
@@ -244,7 +243,7 @@ def _make_work(parts: Parts, batch: Batch) -> Callable[[int], float]:
     def work(number: int) -> float:
         for group, rate in zip(wrapped.param_groups, rates, strict=True):
             group["lr"] = rate * parts.learning_rate_factor(number)
-        torch.manual_seed(step_seed(config.seed, number, 0))
+        seed_device(step_seed(config.seed, number, 0), fabric.device)
         result = step.forward_backward(batch)
         step.update()
         # The loss is only there when the device has come so far; the update that follows is the next step's wait.
@@ -256,7 +255,7 @@ def _make_work(parts: Parts, batch: Batch) -> Callable[[int], float]:
 def _time_steps(work: Callable[[int], float], speed: Speed, slowest: float) -> Trial:
     losses = [work(0)]
     times: list[float] = []
-    while len(times) < _TIMED or (sum(times) < _SHORT and len(times) < 50):
+    while (len(times) < _TIMED and sum(times) < _LONG) or (sum(times) < _SHORT and len(times) < _MOST):
         begin = time.perf_counter()
         losses.append(work(1 + len(times)))
         times.append(time.perf_counter() - begin)

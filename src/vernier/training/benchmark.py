@@ -23,8 +23,8 @@ from vernier.data.loader import Batch
 from vernier.models.freeze import set_training_mode
 from vernier.training.log import logger
 from vernier.training.loop import make_step
-from vernier.training.parts import open_dataset
-from vernier.training.resolve import resolve
+from vernier.training.parts import Dataset, Parts, build_parts, open_dataset
+from vernier.training.resolve import Resolved, resolve
 from vernier.training.run_directory import run_name
 from vernier.training.runtime import make_fabric, process_settings
 from vernier.training.setup import Setup, build_setup
@@ -36,7 +36,7 @@ _STAGE_STEPS: Final = 20
 _STAGE_SHARE: Final = 0.2
 _ONE_STEP_AT_A_TIME: Final = "in steps of their own, with the batch from the host's memory and a clock between stages"
 _ONE_BATCH_AT_A_TIME: Final = "in batches of their own, one at a time, where nothing is prepared ahead"
-_SPEED_FIELDS: Final = ("precision", "memory_format", "compile", "allocator", "matmul_precision", "threads")
+_SPEED_FIELDS: Final = ("precision", "memory_format", "compile", "allocator", "matmul_precision", "fp32_layers", "threads")
 
 
 @final
@@ -102,32 +102,46 @@ def benchmark_train(loaded: LoadedConfig, seconds: float, end_to_end: bool) -> T
         seconds: For everything after the data set is open.
         end_to_end: Take each step's batch from the loader, and time steps on a batch that lies on the device too.
     """
-    with _opened(loaded) as setup:
+    with _opened(_tuned(loaded)) as setup:
         return _time_end_to_end(setup, seconds) if end_to_end else _time_resident(setup, seconds)
 
 
 def benchmark_pipeline(loaded: LoadedConfig, seconds: float) -> Timing:
-    """Time the loader alone: from the store, or from files with `data.store=off`, to normalised float batches."""
-    with _opened(loaded) as setup:
+    """Time the loader alone: from the store, or from files with `data.store=off`, to normalised float batches.
+
+    Nothing else is measured before it: no setting of the training step changes it.
+    """
+    with _opened(_untuned(loaded)) as setup:
         with closing(_endless(setup)) as batches:
             repeated = _repeat(batches.__next__, lambda batch: None, (1 - _STAGE_SHARE) * seconds, setup)
         stages = _pipeline_stages(setup, _STAGE_SHARE * seconds)
         return _timing(setup, repeated.steps(None), stages, _ONE_BATCH_AT_A_TIME, None)
 
 
-@contextmanager
-def _opened(loaded: LoadedConfig) -> Iterator[Setup]:
-    """The training that a config means, in a process with its settings."""
+def _tuned(loaded: LoadedConfig) -> Parts:
+    """What a training with this config is made of."""
     dataset = open_dataset(loaded.config, None)
-    name = run_name(loaded.config, loaded.file)
-    resolved = resolve(loaded.config, dataset.source, dataset.train_store, name)
-    tuned, parts = tune(loaded.config, resolved, dataset, logger.info)
-    config = tuned.config
-    with process_settings(config):
-        fabric = make_fabric(config.train)
+    _, parts = tune(loaded.config, _resolved(loaded, dataset), dataset, logger.info)
+    return parts
+
+
+def _untuned(loaded: LoadedConfig) -> Parts:
+    dataset = open_dataset(loaded.config, None)
+    return build_parts(_resolved(loaded, dataset).config, dataset, logger.info)
+
+
+def _resolved(loaded: LoadedConfig, dataset: Dataset) -> Resolved:
+    return resolve(loaded.config, dataset.source, dataset.train_store, run_name(loaded.config, loaded.file))
+
+
+@contextmanager
+def _opened(parts: Parts) -> Iterator[Setup]:
+    """A training in a process with its settings."""
+    with process_settings(parts.config):
+        fabric = make_fabric(parts.config.train)
         fabric.launch()
         setup = build_setup(parts, fabric)
-        set_training_mode(setup.model, config.train.freeze_batchnorm)
+        set_training_mode(setup.model, parts.config.train.freeze_batchnorm)
         yield setup
 
 

@@ -23,6 +23,7 @@ from vernier.training.log import Display, logger
 from vernier.training.profile import NoProfiler, StepProfiler, make_profiler
 from vernier.training.restore import restore, save_state
 from vernier.training.run_directory import RunDirectory
+from vernier.training.runtime import seed_device
 from vernier.training.setup import Setup
 from vernier.training.signals import StopRequest, catch_stop_signals
 from vernier.training.state import Best, TrainState
@@ -104,7 +105,7 @@ def _train_epoch(setup: Setup, run: RunDirectory, state: TrainState, watch: _Wat
     begin = time.perf_counter()
     for batch in on_device(setup.loader.epoch(state.epoch, state.batch), setup.group.device):
         _set_learning_rate(setup, state.step)
-        torch.manual_seed(step_seed(setup.config.seed, state.step, setup.group.rank))
+        seed_device(step_seed(setup.config.seed, state.step, setup.group.rank), setup.group.device)
         result = step.forward_backward(batch)
         unread.append(result.sums)
         save, log = save_due.is_due(state.step + 1), state.step == 0 or log_due.is_due(state.step + 1)
@@ -221,7 +222,7 @@ def _log_epoch(setup: Setup, state: TrainState, measures: Measures | None, track
     values = {"lr": _learning_rate(setup), "train_loss": loss_sum / count, "train_accuracy": correct / count}
     if measures is not None:
         values |= {f"val_{name}": value for name, value in measures.values.items()}
-    values |= {"seconds": round(state.seconds, 3), "images_per_second": round(speed, 1)}
+    values |= {"seconds": round(state.seconds, 6), "images_per_second": round(speed, 1)}
     for tracker in trackers:
         tracker.log_epoch(state.epoch + 1, state.step, values)
     text = f"epoch {state.epoch + 1}/{setup.config.train.epochs}: train loss {loss_sum / count:.4f}"

@@ -59,6 +59,19 @@ def apply_process_settings(config: Config) -> None:
     _Kernels(threads, train.deterministic, train.accelerator != "cpu", fill=False, precision=precision).apply()
 
 
+def seed_device(seed: int, device: torch.device) -> None:
+    """Seed the generators that a step on this device draws from.
+
+    `torch.manual_seed` does it for every kind of device there could be, and formats the call stack three times on the
+    way: 0.4 ms that a small model's step can't hide.
+    """
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
+
+
 @final
 @dataclass(frozen=True)
 class _Kernels:
