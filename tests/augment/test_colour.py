@@ -5,10 +5,14 @@ import colorsys
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torchvision.transforms import functional as tv
 
+from vernier.augment.colour import ColourDraw
 from vernier.augment.opencv_backend import OpenCVBackend
 from vernier.augment.plan import compile_plan
+from vernier.augment.randomness import uniform
 from vernier.augment.torch_backend import TorchBackend
 from vernier.config.augment import CentralCrop, ColorJitter, Normalize, Rescale
 

@@ -17,7 +17,7 @@ def loaded():
 
 @pytest.fixture(scope="module")
 def setup(loaded):
-    with benchmark._opened(loaded) as setup:
+    with benchmark._opened(benchmark._tuned(loaded)) as setup:
         yield setup
 
 

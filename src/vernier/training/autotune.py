@@ -106,7 +106,8 @@ def autotune(asked: TrainConfig, parts: Parts, batch: Batch, total_steps: int) -
     if total_steps < _MIN_STEPS:
         reason = f"not measured: {total_steps} steps are too few to win the time back"
         return Autotuned(Speed.of(parts.config), (), reason, 0.0, None)
-    first = measure(parts, start, batch)
+    # Once is enough for what is there to be compared with; every second counts for what may be chosen.
+    first = measure(parts, start, batch, slowest=0.0 if start.allocator == "system" else float("inf"))
     search = _Search(parts, batch, total_steps, begin, [first])
     for choice in open_choices:
         for value in choice.values:

@@ -106,7 +106,9 @@ def _train_and_finish(
     run: RunDirectory, config: Config, parts: Parts | None, fabric: Fabric, display: Display
 ) -> TrainingEnd:
     logger.info("run directory: %s", run.path)
-    setup = build_setup(parts or build_parts(config, open_dataset(config, run.split_file), logger.info), fabric)
+    if parts is None:
+        parts = build_parts(config, open_dataset(config, run.split_file), logger.info)
+    setup = build_setup(parts, fabric, display)
     outcome = train(setup, run, display)
     if outcome.signal_number:
         result = interrupted_result(setup, run, outcome.state)

@@ -67,6 +67,8 @@ def _settle_features(asked: Config, resolved: Resolved, parts: Parts, say: Say) 
     )
     cached, views, reason = settle_features(wanted, parts.model, parts.dataset)
     settings = {"train.cache_features": cached, "train.feature_views": views}
+    if asked.model.frozen is not None and not cached and asked.train.cache_features == "auto":
+        say(reason)
     return _with(resolved, parts, settings, reason, say)
 
 
