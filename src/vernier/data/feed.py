@@ -1,5 +1,7 @@
 """Where a loader gets augmented images from: `make_feed` chooses."""
 
+from typing import Final
+
 from vernier.augment.buffers import Recycler, pinned
 from vernier.augment.opencv_backend import OpenCVBackend
 from vernier.augment.plan import Plan
@@ -9,6 +11,9 @@ from vernier.data.tiny_feed import TinyFeed, is_tiny
 from vernier.data.window_feed import WindowFeed, takes_windows
 
 __all__ = ["Feed", "StoreFeed", "make_feed"]
+
+_SAMPLES_AT_ONCE: Final = 128
+_BYTES_AT_ONCE: Final = 80 * 2**20
 
 
 def make_feed(store: Store, plan: Plan, threads: int, *, niceness: int = 0, pin_memory: bool = False) -> Feed:
@@ -27,4 +32,6 @@ def make_feed(store: Store, plan: Plan, threads: int, *, niceness: int = 0, pin_
     if is_tiny(store.array, plan):
         return TinyFeed(store.array, plan, allocate)
     backend = OpenCVBackend(plan, threads, niceness=niceness, allocate=allocate)
-    return StoreFeed(store, backend, backend.workers)
+    height, width = plan.output_size
+    fitting = _BYTES_AT_ONCE // (4 * height * width * plan.channels)
+    return StoreFeed(store, backend, backend.workers, max(1, min(_SAMPLES_AT_ONCE, fitting)))

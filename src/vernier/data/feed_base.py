@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, final
+from typing import final
 
 import numpy as np
 import torch
@@ -16,9 +16,9 @@ from vernier.data.store_base import Store
 class Feed(ABC):
     """Training samples by position, as the first trained layer receives them."""
 
-    callers: ClassVar[int] = 1
+    callers: int = 1
     """How many threads may ask for batches at the same time, and gain by it."""
-    samples_at_once: ClassVar[int] = 1
+    samples_at_once: int = 1
     """Batches smaller than this are better asked for together: a call costs as much as that many samples."""
 
     @abstractmethod
@@ -43,13 +43,14 @@ class StoreFeed(Feed):
         store: Read from several threads at once.
         backend: What is done to the images.
         workers: The threads that read; by default the caller's own.
+        samples_at_once: As for every feed. Draws for a batch are made by one thread while the others wait, so few and
+            large requests keep them busy: 5,300 images/s for 128 at once on two cores, 4,200 for 32.
     """
-
-    callers: ClassVar[int] = 2
 
     store: Store
     backend: Backend
     workers: Workers = field(default_factory=lambda: Workers(0))
+    samples_at_once: int = 1
 
     def batch(self, positions: np.ndarray, epoch: int) -> torch.Tensor:
         """See `Feed.batch`."""

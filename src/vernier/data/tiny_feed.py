@@ -4,7 +4,7 @@ Up to some hundred pixels an image, the calls that OpenCV takes for each image c
 """
 
 import math
-from typing import ClassVar, Final, TypeGuard, final
+from typing import Final, TypeGuard, final
 
 import numpy as np
 import numpy.typing as npt
@@ -59,8 +59,8 @@ class TinyFeed(Feed):
         allocate: gives the memory of a batch.
     """
 
-    callers: ClassVar[int] = 2
-    samples_at_once: ClassVar[int] = 512
+    callers = 2
+    samples_at_once = 512
 
     def __init__(self, array: np.ndarray, plan: Plan, allocate: Allocate) -> None:
         self._images, self._plan, self._allocate = array, plan, allocate

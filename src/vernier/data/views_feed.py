@@ -20,7 +20,7 @@ class ViewsFeed(Feed):
     def __init__(self, feed: Feed, views: int) -> None:
         self._feed, self._views = feed, views
         # What holds for callers of the other feed holds for ours.
-        self.callers, self.samples_at_once = feed.callers, feed.samples_at_once  # type: ignore[misc]
+        self.callers, self.samples_at_once = feed.callers, feed.samples_at_once
 
     def batch(self, positions: np.ndarray, epoch: int) -> torch.Tensor:
         """See `Feed.batch`."""

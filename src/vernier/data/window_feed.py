@@ -1,7 +1,7 @@
 """Batches of small images, cut as windows of a padded copy of the whole set."""
 
 import math
-from typing import ClassVar, Final, TypeGuard, final
+from typing import Final, TypeGuard, final
 
 import cv2
 import numpy as np
@@ -45,8 +45,8 @@ class WindowFeed(Feed):
         allocate: gives the memory of a batch.
     """
 
-    callers: ClassVar[int] = 2
-    samples_at_once: ClassVar[int] = 512
+    callers = 2
+    samples_at_once = 512
 
     def __init__(self, array: np.ndarray, plan: Plan, allocate: Allocate) -> None:
         cv2.setNumThreads(1)

@@ -36,7 +36,15 @@ _STAGE_STEPS: Final = 20
 _STAGE_SHARE: Final = 0.2
 _ONE_STEP_AT_A_TIME: Final = "in steps of their own, with the batch from the host's memory and a clock between stages"
 _ONE_BATCH_AT_A_TIME: Final = "in batches of their own, one at a time, where nothing is prepared ahead"
-_SPEED_FIELDS: Final = ("precision", "memory_format", "compile", "allocator", "matmul_precision", "fp32_layers", "threads")
+_SPEED_FIELDS: Final = (
+    "precision",
+    "fp32_layers",
+    "memory_format",
+    "compile",
+    "allocator",
+    "matmul_precision",
+    "threads",
+)
 
 
 @final

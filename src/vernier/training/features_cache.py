@@ -45,6 +45,7 @@ class FeatureFeed(Feed):
 
     features: Tensor
     rows: Tensor
+    samples_at_once: int = 512
 
     def batch(self, positions: np.ndarray, epoch: int) -> Tensor:
         """Features (n, ...) of some samples, those of view `epoch` mod views."""
