@@ -26,7 +26,7 @@ from vernier.training.parts import Parts, memory_format
 from vernier.training.runtime import make_fabric, process_settings, seed_device
 from vernier.training.slow_layers import find_slow_layers, keep_in_fp32
 from vernier.training.speed import Speed, choices, with_train
-from vernier.training.step import TrainStep
+from vernier.training.step import make_train_step
 
 TOLERANCE: Final = 0.02
 """A setting is out when its first loss is off fp32's by more than this share (of 1 at least), or any is not finite."""
@@ -230,15 +230,7 @@ def _make_work(parts: Parts, batch: Batch) -> Callable[[int], float]:
     trained = CompiledForFullBatches(model, len(batch.positions), fabric.device) if compiled else model
     module, wrapped = fabric.setup(trained, optimizer)
     set_training_mode(model, config.train.freeze_batchnorm)
-    step = TrainStep(
-        fabric,
-        module,
-        wrapped,
-        parts.task,
-        config.train.gradient_clip_norm,
-        config.train.gradient_clip_value,
-        memory_format(config),
-    )
+    step = make_train_step(fabric, module, wrapped, parts.task, config.train, memory_format(config))
     rates = [group["lr"] for group in wrapped.param_groups]
 
     def work(number: int) -> float:

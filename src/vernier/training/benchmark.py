@@ -269,7 +269,7 @@ def _training_stages(setup: Setup, batch: Batch, seconds: float) -> dict[str, fl
             "optimizer": end - update,
         }
 
-    hooks = [setup.module.register_forward_pre_hook(mark), setup.module.register_forward_hook(mark)]
+    hooks = [step.module.register_forward_pre_hook(mark), step.module.register_forward_hook(mark)]
     try:
         return _mean_stages(one_step, seconds)
     finally:

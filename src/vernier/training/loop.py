@@ -27,7 +27,7 @@ from vernier.training.runtime import seed_device
 from vernier.training.setup import Setup
 from vernier.training.signals import StopRequest, catch_stop_signals
 from vernier.training.state import Best, TrainState
-from vernier.training.step import StepResult, TrainStep
+from vernier.training.step import StepResult, TrainStep, make_train_step
 from vernier.training.stopping import EarlyStopping, improves
 from vernier.training.validate import save_model, validate
 
@@ -169,14 +169,8 @@ class _Timer:
 
 def make_step(setup: Setup) -> TrainStep:
     """The step of a training."""
-    return TrainStep(
-        fabric=setup.fabric,
-        module=setup.module,
-        optimizer=setup.optimizer,
-        task=setup.task,
-        clip_norm=setup.config.train.gradient_clip_norm,
-        clip_value=setup.config.train.gradient_clip_value,
-        memory_format=setup.memory_format,
+    return make_train_step(
+        setup.fabric, setup.module, setup.optimizer, setup.task, setup.config.train, setup.memory_format
     )
 
 

@@ -1,10 +1,12 @@
 """One optimizer step."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
+from vernier.config.train import TrainConfig
 from vernier.data.loader import Batch
 from vernier.models.task import Task
 from vernier.training.fabric import Fabric
@@ -38,6 +40,7 @@ class TrainStep:
 
     fabric: Fabric
     module: nn.Module
+    backward: Callable[[torch.Tensor], None]
     optimizer: torch.optim.Optimizer
     task: Task
     clip_norm: float | None
@@ -54,7 +57,7 @@ class TrainStep:
         # DDP averages over processes; the factor turns that average into a sum.
         self.optimizer.zero_grad(set_to_none=True)
         loss_sum = losses.sum()
-        self.fabric.backward(loss_sum * (self.fabric.world_size / batch.global_count))
+        self.backward(loss_sum * (self.fabric.world_size / batch.global_count))
         with torch.no_grad():
             correct = (self.task.correct(logits, targets) * weights).sum()
             sums = torch.stack([loss_sum.detach(), correct, weights.sum()])
@@ -67,3 +70,32 @@ class TrainStep:
         if self.clip_value is not None:
             self.fabric.clip_gradients(self.module, self.optimizer, clip_val=self.clip_value)
         self.optimizer.step()
+
+
+def make_train_step(
+    fabric: Fabric,
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    task: Task,
+    train: TrainConfig,
+    memory_format: torch.memory_format,
+) -> TrainStep:
+    """The step of a training.
+
+    Args:
+        module, optimizer: As Fabric has set them up.
+        train: Resolved.
+        memory_format: Of the batches that the module takes.
+    """
+    # On one device in fp32 Fabric's wrapping has nothing to add, and costs 0.1 ms a step.
+    plain = train.strategy == "single" and train.precision == "32-true"
+    return TrainStep(
+        fabric=fabric,
+        module=module.module if plain else module,  # type: ignore[arg-type]
+        backward=torch.Tensor.backward if plain else fabric.backward,
+        optimizer=optimizer,
+        task=task,
+        clip_norm=train.gradient_clip_norm,
+        clip_value=train.gradient_clip_value,
+        memory_format=memory_format,
+    )
