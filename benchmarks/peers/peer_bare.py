@@ -13,7 +13,6 @@ from vernier.models.zoo.digits_cnn import digits_cnn
 def overhead(job: Job) -> dict[str, float]:
     """Seconds of one step, batch indexing included: by windows of epochs after the first two."""
     torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
     images = torch.from_numpy(load_digits().images).float()[: job["images"], None] / 16
     targets = torch.from_numpy(load_digits().target).long()[: job["images"]]
     model = digits_cnn(10)

@@ -41,7 +41,8 @@ QUICKSTART: dict[str, Any] = {
     "model": {"name": "digits_cnn"},
     "optimizer": {"name": "adamw", "lr": 0.01},
     "schedule": {"name": "one_cycle"},
-    "train": {"epochs": 20, "threads": 1},
+    # A training of seconds can win nothing by measuring.
+    "train": {"epochs": 20, "threads": 1, "speed": "off"},
     "augment": {
         "train": [
             {"name": "Translate", "x": 0.1, "y": 0.1},

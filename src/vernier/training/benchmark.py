@@ -30,6 +30,9 @@ from vernier.training.runtime import make_fabric, process_settings
 from vernier.training.setup import Setup, build_setup
 from vernier.training.tuning import tune
 
+_STEPS_OF_A_TRAINING: Final = 2000
+"""However few images there are: who asks how fast a training is wants the settings of a long one."""
+
 _WARM_UP_STEPS: Final = 3
 _WARM_UP_SHARE: Final = 0.2
 _STAGE_STEPS: Final = 20
@@ -129,7 +132,8 @@ def benchmark_pipeline(loaded: LoadedConfig, seconds: float) -> Timing:
 def _tuned(loaded: LoadedConfig) -> Parts:
     """What a training with this config is made of."""
     dataset = open_dataset(loaded.config, None)
-    _, parts = tune(loaded.config, _resolved(loaded, dataset), dataset, logger.info)
+    resolved = _resolved(loaded, dataset)
+    _, parts = tune(loaded.config, resolved, dataset, logger.info, steps_at_least=_STEPS_OF_A_TRAINING)
     return parts
 
 

@@ -26,7 +26,9 @@ from vernier.training.tuning_cache import Tuned, cache_file, recall, remember
 Say = Callable[[str], None]
 
 
-def tune(asked: Config, resolved: Resolved, dataset: Dataset, say: Say) -> tuple[Resolved, Parts]:
+def tune(
+    asked: Config, resolved: Resolved, dataset: Dataset, say: Say, *, steps_at_least: int = 0
+) -> tuple[Resolved, Parts]:
     """Measure what `asked` leaves open; what follows is as if nothing had been measured.
 
     Args:
@@ -34,6 +36,7 @@ def tune(asked: Config, resolved: Resolved, dataset: Dataset, say: Say) -> tuple
         resolved: Stand-ins for what is not measured yet.
         dataset: From `open_dataset`.
         say: Told what was found.
+        steps_at_least: Look for the fastest step as if the training were this long.
 
     Raises:
         VernierError: whatever can't be built, or no batch fits the memory.
@@ -49,7 +52,7 @@ def tune(asked: Config, resolved: Resolved, dataset: Dataset, say: Say) -> tuple
             settings["data.eval_batch_size"] = found.batch_size
         resolved, parts = _with(resolved, parts, settings, found.reason, say)
     if asked.train.speed == "auto":
-        resolved, parts = _tune_speed(asked, resolved, parts, say)
+        resolved, parts = _tune_speed(asked, resolved, parts, steps_at_least, say)
     if asked.optimizer.lr == "auto":
         rate = find_learning_rate(resolved.config, dataset, say)
         resolved, parts = _with(resolved, parts, {"optimizer.lr": rate.lr}, rate.reason, say)
@@ -72,11 +75,14 @@ def _settle_features(asked: Config, resolved: Resolved, parts: Parts, say: Say) 
     return _with(resolved, parts, settings, reason, say)
 
 
-def _tune_speed(asked: Config, resolved: Resolved, parts: Parts, say: Say) -> tuple[Resolved, Parts]:
+def _tune_speed(
+    asked: Config, resolved: Resolved, parts: Parts, steps_at_least: int, say: Say
+) -> tuple[Resolved, Parts]:
     file = cache_file(asked, parts)
     tuned = recall(file)
     if tuned is None:
-        tuned, is_measured = _measure(asked, parts, say)
+        total_steps = max(_total_steps(parts), steps_at_least)
+        tuned, is_measured = _measure(asked, parts, total_steps, say)
         if is_measured:
             remember(file, tuned)
     else:
@@ -85,8 +91,7 @@ def _tune_speed(asked: Config, resolved: Resolved, parts: Parts, say: Say) -> tu
     return changed, build_parts(changed.config, parts.dataset, say, parts.model)
 
 
-def _measure(asked: Config, parts: Parts, say: Say) -> tuple[Tuned, bool]:
-    total_steps = _total_steps(parts)
+def _measure(asked: Config, parts: Parts, total_steps: int, say: Say) -> tuple[Tuned, bool]:
     config = parts.config
     with process_settings(with_train(config, allocator="system")):
         found = autotune(asked.train, parts, _first_batch(parts), total_steps)
