@@ -190,9 +190,14 @@ class _Search:
             return [top] if top >= self.smallest else []
         best = max(fitting, key=lambda trial: trial.batch_size)
         size = min(top, best.batch_size * _FURTHEST)
-        while size > best.batch_size and not (_foretold(trials, size) <= best.limit and self._in_time(best, size)):
+        while size > best.batch_size and not (self._may_fit(trials, best, size) and self._in_time(best, size)):
             size //= 2
         return [size] if size > best.batch_size else []
+
+    def _may_fit(self, trials: Sequence[BatchSizeTrial], best: BatchSizeTrial, size: int) -> bool:
+        """One measurement does not tell what is there whatever the size, so the next size is tried all the same."""
+        alone = sum(trial.memory is not None for trial in trials) == 1
+        return _foretold(trials, size) <= best.limit or (alone and size == 2 * best.batch_size)
 
     def _in_time(self, best: BatchSizeTrial, size: int) -> bool:
         step = (best.step_seconds or 0) * size / best.batch_size
