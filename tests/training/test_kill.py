@@ -32,4 +32,4 @@ def test_five_kills_change_nothing(tmp_path):
 
 @pytest.mark.slow
 def test_thirty_kills_change_nothing(tmp_path):
-    kill_and_compare(tmp_path, epochs=60, kills=30, least_seconds=30, seed=2)
+    kill_and_compare(tmp_path, epochs=100, kills=30, least_seconds=30, seed=2)
