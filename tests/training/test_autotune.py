@@ -120,3 +120,19 @@ def test_measuring_moves_nothing(parts, batch, speed):
 
 def test_far_slower_settings_are_given_up_early(parts, batch):
     assert measure(parts, PLAIN, batch, slowest=1e-9).n == 1
+
+
+def test_half_precision_that_the_user_asks_for_leaves_slow_layers_out_too(monkeypatch):
+    parts = build_parts(*opened(*DIGITS, "optimizer=sgd", "train.precision=bf16-mixed"), lambda text: None)
+    tried = pretend(monkeypatch)
+    monkeypatch.setattr(module, "_slow_layers", lambda parts, batch: ("slow",))
+    asked = FREE.model_copy(update={"precision": "bf16-mixed", "memory_format": "channels_last"})
+    autotune(asked, parts, _first_batch(parts), 10_000)
+    assert [speed.fp32_layers for speed in tried] == [(), ("slow",)]
+
+
+def test_plain_settings_that_fail_leave_everything_as_it_is(parts, batch, monkeypatch):
+    pretend(monkeypatch, problems={("32-true", "channels_last"): "out: no memory"})
+    found = autotune(FREE, parts, batch, 10_000)
+    assert (found.speed, found.trials) == (Speed.of(parts.config), ())
+    assert "no memory" in found.reason

@@ -76,7 +76,7 @@ def test_the_same_step_is_measured_once_on_a_machine(in_tmp, half_wins):
 def test_a_damaged_cache_is_measured_again(in_tmp, half_wins, tmp_path):
     api.train(None, *SETTINGS, *ONE, "train.speed=auto")
     tried = len(half_wins)
-    (file,) = (tmp_path / "cache" / "speed").glob("*.json")
+    (file,) = (tmp_path / "cache" / "stores" / "speed").glob("*.json")
     assert json.loads(file.read_text())["settings"]["train.precision"] == "bf16-mixed"
     file.write_text("{")
     api.train(None, *SETTINGS, *ONE, "train.speed=auto")

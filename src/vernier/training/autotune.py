@@ -89,6 +89,19 @@ class Autotuned:
             yield f"  {mark} {trial.speed!s:55} {rate} {trial.problem}".rstrip()
 
 
+def why_not(asked: TrainConfig, parts: Parts, total_steps: int) -> str:
+    """Why there is nothing to measure; empty when there is."""
+    if not tuple(choices(asked, settled(parts.config.train.accelerator))) and not _may_leave_out(asked, parts):
+        return "everything is given"
+    return "" if total_steps >= _MIN_STEPS else f"not measured: {total_steps} steps are too few to win the time back"
+
+
+def _may_leave_out(asked: TrainConfig, parts: Parts) -> bool:
+    """Whether half precision is asked for, and which layers to leave out of it is not."""
+    given = asked.precision != "auto" and settled(parts.config.train.precision).endswith("-mixed")
+    return given and asked.fp32_layers == "auto"
+
+
 def autotune(asked: TrainConfig, parts: Parts, batch: Batch, total_steps: int) -> Autotuned:
     """Choose among the settings that `asked` leaves to Vernier.
 
@@ -100,20 +113,20 @@ def autotune(asked: TrainConfig, parts: Parts, batch: Batch, total_steps: int) -
     """
     begin = time.perf_counter()
     start = replace(Speed.of(parts.config), allocator=_first_allocator(asked))
-    open_choices = tuple(choices(asked, settled(parts.config.train.accelerator)))
-    if not open_choices:
-        return Autotuned(Speed.of(parts.config), (), "everything is given", 0.0, None)
-    if total_steps < _MIN_STEPS:
-        reason = f"not measured: {total_steps} steps are too few to win the time back"
+    if reason := why_not(asked, parts, total_steps):
         return Autotuned(Speed.of(parts.config), (), reason, 0.0, None)
     # Once is enough for what is there to be compared with; every second counts for what may be chosen.
     first = measure(parts, start, batch, slowest=0.0 if start.allocator == "system" else float("inf"))
+    if first.seconds is None:
+        return Autotuned(Speed.of(parts.config), (), f"not measured: {first.problem}", 0.0, None)
     search = _Search(parts, batch, total_steps, begin, [first])
-    for choice in open_choices:
+    for choice in choices(asked, settled(parts.config.train.accelerator)):
         for value in choice.values:
             speed = replace(search.best.speed, **{choice.field: value})
             leave_out = choice.field == "precision" and asked.fp32_layers == "auto"
             search.consider(replace(speed, fp32_layers=search.slow_layers()) if leave_out else speed)
+    if _may_leave_out(asked, parts):
+        search.consider(replace(search.best.speed, fp32_layers=search.slow_layers()))
     spent = time.perf_counter() - begin
     return Autotuned(search.best.speed, tuple(search.trials), search.reason(), spent, search.best.seconds)
 

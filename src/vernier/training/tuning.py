@@ -11,7 +11,7 @@ from typing import Any
 from vernier.config.root import Config
 from vernier.config.settled import settled
 from vernier.data.loader import Batch
-from vernier.training.autotune import LIMIT, SHARE, Autotuned, autotune
+from vernier.training.autotune import LIMIT, SHARE, Autotuned, autotune, why_not
 from vernier.training.features import settle_features
 from vernier.training.find_batch_size import find_batch_size
 from vernier.training.find_learning_rate import find_learning_rate
@@ -80,8 +80,10 @@ def _tune_speed(
 ) -> tuple[Resolved, Parts]:
     file = cache_file(asked, parts)
     tuned = recall(file)
+    total_steps = max(_total_steps(parts), steps_at_least)
+    if tuned is None and (reason := why_not(asked.train, parts, total_steps)):
+        return resolved.with_settings({}, {"train.speed": reason}), parts
     if tuned is None:
-        total_steps = max(_total_steps(parts), steps_at_least)
         tuned, is_measured = _measure(asked, parts, total_steps, say)
         if is_measured:
             remember(file, tuned)

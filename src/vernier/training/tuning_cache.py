@@ -4,6 +4,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +16,7 @@ from vernier.atomic import write_text_atomically
 from vernier.config.root import Config
 from vernier.config.settled import settled
 from vernier.data.store_directory import store_directory
+from vernier.errors import RunError
 from vernier.training.parts import Parts
 from vernier.training.speed import Speed
 from vernier.versions import versions
@@ -45,19 +47,16 @@ def recall(file: Path) -> Tuned | None:
 
 
 def remember(file: Path, tuned: Tuned) -> None:
-    """Write a choice.
-
-    Raises:
-        RunError: the cache directory can't be written.
-    """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_text_atomically(file, json.dumps({"settings": dict(tuned.settings), "reasons": dict(tuned.reasons)}))
+    """Write a choice, where that is possible: without it the next training measures again."""
+    with suppress(OSError, RunError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_text_atomically(file, json.dumps({"settings": dict(tuned.settings), "reasons": dict(tuned.reasons)}))
 
 
 def cache_file(asked: Config, parts: Parts) -> Path:
     """The file of a choice: named by machine, versions, model, shapes, and what was left to Vernier."""
     key = json.dumps(_facts(asked, parts), sort_keys=True)
-    directory = store_directory(settled(parts.config.data.store_dir)).parent / "speed"
+    directory = store_directory(settled(parts.config.data.store_dir)) / "speed"
     return directory / f"{sha256(key.encode()).hexdigest()[:32]}.json"
 
 
