@@ -43,6 +43,9 @@ def configs() -> st.SearchStrategy[Config]:
 def _settle(data: dict[str, Any]) -> dict[str, Any]:
     if isinstance(data.get("train"), dict):
         data["train"].pop("gradient_clip_value", None)
+    if isinstance(data.get("model"), dict) and isinstance(data["model"].get("algebra"), dict):
+        data["model"]["algebra"].pop("points", None)
+        data["model"]["algebra"].pop("output", None)
     augment = data.get("augment")
     if isinstance(augment, dict) and isinstance(augment.get("eval"), list):
         fixed = ("Resize", "CentralCrop", "Normalize", "Rescale")
@@ -70,11 +73,18 @@ def _bare(kind: Any, limits: list[Any]) -> st.SearchStrategy[Any]:
             return st.lists(values(first), min_size=1, max_size=3)
         return st.tuples(*map(values, get_args(kind))).map(list)
     if get_origin(kind) is dict:
-        return st.dictionaries(text, json_values, max_size=3)
+        held = get_args(kind)[1]
+        return st.dictionaries(text, json_values if bare(held) is Any else values(held), max_size=3)
     if isinstance(kind, type) and issubclass(kind, Section):
-        return sections(kind)
+        return _one_section(kind)
     simple = {str: text, bool: st.booleans(), type(None): st.none(), Duration: durations}
     return simple[kind] if kind in simple else _number(kind, limits)
+
+
+@st.composite
+def _one_section(draw: st.DrawFn, kind: type[Section]) -> dict[str, Any]:
+    """`sections` under a short name: hypothesis writes down the strategies that it is given."""
+    return draw(sections(kind))
 
 
 def _number(kind: type[int | float], limits: list[Any]) -> st.SearchStrategy[Any]:

@@ -43,8 +43,9 @@ def properties(parts: dict, value: Any, schema: dict) -> bool:
 def no_others(allowed: Any, value: Any, schema: dict) -> bool:
     if allowed is True or not isinstance(value, dict):
         return True
-    patterns = schema.get("patternProperties", {})
-    return all(key in schema["properties"] or any(re.search(p, key) for p in patterns) for key in value)
+    named, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
+    others = [key for key in value if key not in named and not any(re.search(p, key) for p in patterns)]
+    return not others if allowed is False else all(accepts(allowed, value[key]) for key in others)
 
 
 def number(compare):

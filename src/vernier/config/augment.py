@@ -213,6 +213,9 @@ class AugmentConfig(Section):
     fill: Annotated[int, Field(ge=0, le=255, strict=True)] = 0
     """Value of the constant border."""
     interpolation: Interpolation = "bilinear"
+    """Of training's warps."""
+    eval_interpolation: Interpolation | Auto = "auto"
+    """Of the resizes of `eval`. auto: the published weights' own with `model.pretrained`, else `interpolation`."""
 
     @model_validator(mode="after")
     def _eval_has_no_chance(self) -> "AugmentConfig":

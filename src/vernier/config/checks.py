@@ -87,6 +87,47 @@ def weights_come_from_one_place(config: Config) -> Iterator[Finding]:
         yield Finding("model.pretrained", message, ("model.weights",))
 
 
+def published_weights_fit(config: Config) -> Iterator[Finding]:
+    """Published weights are those of the published network."""
+    model = config.model
+    changed = {
+        "algebra": model.algebra is not None,
+        "width_divisor": model.width_divisor != 1,
+        "depth": model.depth is not None,
+    }
+    for name in (name for name, set_by_user in changed.items() if model.pretrained and set_by_user):
+        message = f"excludes model.{name}: the published weights are those of the network without it; drop one of them"
+        yield Finding("model.pretrained", message, (f"model.{name}",))
+
+
+def dropout_is_given_once(config: Config) -> Iterator[Finding]:
+    """A head of one's own brings its own dropout."""
+    if config.model.dropout is not None and any(layer.name == "dropout" for layer in config.model.head):
+        yield Finding("model.dropout", "excludes a dropout in model.head; keep one of them", ("model.head",))
+
+
+def input_strategy_fits(config: Config) -> Iterator[Finding]:
+    """Three colours fill the three imaginary parts of quaternions only."""
+    algebra = config.model.algebra
+    if algebra is not None and algebra.input in ("joint", "grayscale") and algebra.name != "quaternion":
+        message = f"{algebra.input} needs model.algebra=quaternion; got {algebra.name}; use basic or learned"
+        yield Finding("model.algebra.input", message, ("model.algebra.name",))
+
+
+def unfreezing_follows_freezing(config: Config) -> Iterator[Finding]:
+    """Only what is frozen can be unfrozen, in an epoch that comes."""
+    for index, stage in enumerate(config.train.unfreeze):
+        key = f"train.unfreeze[{index}]"
+        if config.model.frozen is None:
+            yield Finding(key, "needs model.frozen: nothing is frozen", ("model.frozen",))
+        earlier = config.train.unfreeze[index - 1].epoch if index else 0
+        if stage.epoch <= earlier:
+            yield Finding(f"{key}.epoch", f"must come after the one before ({earlier}); got {stage.epoch}")
+        if stage.epoch > config.train.epochs:
+            message = f"never comes: train.epochs is {config.train.epochs}; got {stage.epoch}"
+            yield Finding(f"{key}.epoch", message, ("train.epochs",))
+
+
 def warmup_fits(config: Config) -> Iterator[Finding]:
     """A warm-up is counted in steps of this training and ends with it at the latest."""
     warmup = getattr(config.schedule, "warmup", Duration(0, "st"))
@@ -167,6 +208,10 @@ CHECKS: tuple[Check, ...] = (
     binary_has_two_classes,
     class_names_differ,
     weights_come_from_one_place,
+    published_weights_fit,
+    dropout_is_given_once,
+    input_strategy_fits,
+    unfreezing_follows_freezing,
     warmup_fits,
     intervals_are_positive,
     cpu_can_do_it,

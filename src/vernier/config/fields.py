@@ -13,8 +13,17 @@ from vernier.config.root import Config
 Place = tuple[str | int, ...]
 """Where a value is: `("augment", "train", 2, "degrees")`."""
 
-SHORT_FORMS: Mapping[str, str] = {"data": "source", "model": "name", "optimizer": "name", "schedule": "name"}
+SHORT_FORMS: Mapping[str, str] = {
+    "data": "source",
+    "model": "name",
+    "model.algebra": "name",
+    "optimizer": "name",
+    "schedule": "name",
+}
 """Sections that take a bare value, and the field it is for."""
+
+SHORT_ITEMS: Mapping[str, str] = {"dropout": "p", "linear": "features"}
+"""Items of lists that take a bare value (`{dropout: 0.3}`), and the field it is for."""
 
 DEFAULT_KINDS: Mapping[str, str] = {"optimizer": Config().optimizer.name, "schedule": Config().schedule.name}
 """The kind of a section whose `name` is not given."""

@@ -4,11 +4,14 @@ Pydantic makes the schema of the full form. What the reader accepts besides is a
 references in place of values, arithmetic in place of numbers, and numbers in place of text.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from vernier.config import arithmetic, duration
-from vernier.config.augment import AugmentConfig
-from vernier.config.fields import DEFAULT_KINDS, SHORT_FORMS, item_type, kind_names, kinds, section_classes
+from vernier.config.augment import AugmentConfig, Operation
+from vernier.config.base import Section
+from vernier.config.fields import DEFAULT_KINDS, SHORT_FORMS, SHORT_ITEMS, item_type, kind_names, kinds, section_classes
+from vernier.config.model import ModelConfig
 from vernier.config.root import Config
 
 Schema = dict[str, Any]
@@ -16,8 +19,11 @@ Schema = dict[str, Any]
 _REFERENCE = r"\$\{.+\}"
 _ABOUT = ("title", "description", "default")
 _LIMITS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
-_OPERATION = {"$ref": "#/$defs/AnyOperation"}
-_OPERATIONS = section_classes(item_type(AugmentConfig.model_fields["train"].annotation))
+_ITEMS = {
+    "AnyOperation": section_classes(item_type(AugmentConfig.model_fields["train"].annotation)),
+    "HeadLayer": section_classes(item_type(ModelConfig.model_fields["head"].annotation)),
+}
+"""Definitions of what lists of kinds hold, which have several forms."""
 
 
 def json_schema() -> Schema:
@@ -28,7 +34,9 @@ def json_schema() -> Schema:
     for section in DEFAULT_KINDS:
         for name, kind in kinds(Config.model_fields[section].annotation).items():
             _require_name(definitions[kind.__name__], name)
-    definitions["AnyOperation"] = _any_operation(definitions)
+    for name, sections in _ITEMS.items():
+        definitions[name] = _any_item(sections, definitions)
+    definitions["ModelConfig"]["properties"]["algebra"]["anyOf"].append({"type": ["string", "number"]})
     root = _with_values(made)
     properties = {name: _short_form(name, schema) for name, schema in root["properties"].items()}
     return {
@@ -63,7 +71,9 @@ def _value(schema: Schema) -> Schema:
         if key in schema:
             schema[key] = [_value(part) for part in schema[key]]
     if "items" in schema:
-        schema["items"] = _OPERATION if "oneOf" in schema["items"] else _value(schema["items"])
+        schema["items"] = _item(schema["items"]) if "oneOf" in schema["items"] else _value(schema["items"])
+    if isinstance(schema.get("additionalProperties"), dict):
+        schema["additionalProperties"] = _value(schema["additionalProperties"])
     if schema.get("type") == "number":
         return {"anyOf": [schema, {"type": "string", "pattern": f"^{arithmetic.PATTERN}$"}]}
     if schema.get("type") == "string" and "examples" in schema:
@@ -95,18 +105,30 @@ def _require_name(definition: Schema, name: str) -> None:
         definition["required"] = ["name"]
 
 
-def _any_operation(definitions: dict[str, Schema]) -> Schema:
-    """An operation: a name, `{name: X, fields}`, or `{X: {fields}}`. The second form's definitions are completed."""
+def _item(schema: Schema) -> Schema:
+    """The definition of what a list of kinds holds."""
+    kind = schema["oneOf"][0]["$ref"].rpartition("/")[2]
+    name = next(name for name, sections in _ITEMS.items() if kind in {section.__name__ for section in sections})
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _any_item(sections: Sequence[type[Section]], definitions: dict[str, Schema]) -> Schema:
+    """An item of a list of kinds: a name, `{name: X, fields}`, or `{X: {fields}}`, with some also `{X: value}`.
+
+    The second form's definitions are completed.
+    """
     by_name: dict[str, Schema] = {}
-    for operation in _OPERATIONS:
-        definition = definitions[operation.__name__]
+    for section in sections:
+        definition = definitions[section.__name__]
         fields = {name: field for name, field in definition["properties"].items() if name != "name"}
-        fields["change_rate"] = {**fields["p"], "description": "Another name of p."}
-        alone = {"type": ["object", "null"], "properties": fields, "additionalProperties": False}
-        names = kind_names(operation)
+        if issubclass(section, Operation):
+            fields["change_rate"] = {**fields["p"], "description": "Another name of p."}
+        alone: Schema = {"type": ["object", "null"], "properties": fields, "additionalProperties": False}
+        names = kind_names(section)
         definition["properties"] = {"name": {"enum": list(names)}, **fields}
-        definition["required"] = ["name"]
-        by_name |= dict.fromkeys(names, alone)
+        definition["required"] = list(dict.fromkeys(["name", *definition.get("required", ())]))
+        for name in names:
+            by_name[name] = {"anyOf": [alone, fields[SHORT_ITEMS[name]]]} if name in SHORT_ITEMS else alone
     single = {"type": "object", "properties": by_name, "additionalProperties": False}
-    references = [{"$ref": f"#/$defs/{operation.__name__}"} for operation in _OPERATIONS]
+    references = [{"$ref": f"#/$defs/{section.__name__}"} for section in sections]
     return {"anyOf": [{"enum": list(by_name)}, *references, {**single, "minProperties": 1, "maxProperties": 1}]}

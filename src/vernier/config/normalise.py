@@ -11,6 +11,7 @@ from typing import Any, final
 from vernier.config.fields import (
     DEFAULT_KINDS,
     SHORT_FORMS,
+    SHORT_ITEMS,
     Place,
     all_fields,
     dotted,
@@ -37,11 +38,7 @@ def nest(assignments: Iterable[tuple[str, Any]]) -> Nested:
     data: dict[str, Any] = {}
     written: dict[Place, str] = {}
     for key, value in assignments:
-        place: Place = tuple(key.split("."))
-        if key in SHORT_FORMS and value is not None and not isinstance(value, Mapping):
-            place = (key, SHORT_FORMS[key])
-            written[place] = key
-        data = merge(data, _at(place, value))
+        data = merge(data, _spelt_out(_at(tuple(key.split(".")), value), written))
     return _input_size(Nested(data, written))
 
 
@@ -50,6 +47,29 @@ def _at(place: Place, value: Any) -> dict[str, Any]:
     for part in reversed(place):
         value = {str(part): value}
     return dict(value)
+
+
+def _spelt_out(data: Mapping[str, Any], written: dict[Place, str]) -> dict[str, Any]:
+    """The data with the bare values of sections in their fields; how they were written is noted."""
+    spelt = dict(data)
+    for key, name in SHORT_FORMS.items():
+        *sections, last = key.split(".")
+        holder = _mapping_at(spelt, sections)
+        value = None if holder is None else holder.get(last)
+        if value is not None and not isinstance(value, Mapping):
+            place: Place = (*key.split("."), name)
+            written[place] = key
+            spelt = merge(spelt, _at(place, value))
+    return spelt
+
+
+def _mapping_at(data: Mapping[str, Any], sections: Sequence[str]) -> Mapping[str, Any] | None:
+    for section in sections:
+        inner = data.get(section)
+        if not isinstance(inner, Mapping):
+            return None
+        data = inner
+    return data
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -160,11 +180,13 @@ def _operations(nested: Nested, section: str, name: str, items: Sequence[Any]) -
 
 
 def _operation(item: Any) -> Any:
-    """`Name` and `{Name: {fields}}` as `{name: Name, fields}`."""
+    """`Name`, `{Name: value}` and `{Name: {fields}}` as `{name: Name, fields}`."""
     if isinstance(item, str):
         return {"name": item}
     if isinstance(item, Mapping) and len(item) == 1:
         name, fields = next(iter(item.items()))
+        if name in SHORT_ITEMS and fields is not None and not isinstance(fields, Mapping):
+            return {"name": name, SHORT_ITEMS[name]: fields}
         if name != "name" and (fields is None or isinstance(fields, Mapping)):
             return {"name": name, **(fields or {})}
     return item

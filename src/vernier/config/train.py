@@ -1,14 +1,29 @@
 """`train`: how long, on what, how precisely."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from vernier.config.base import FieldConflict, Section
 from vernier.config.duration import Duration
 from vernier.config.types import Auto, Count, DurationField, Flag, Number, Text
 
 Precision = Literal["32-true", "bf16-mixed", "bf16-true", "16-mixed"]
+
+
+def _one_or_several(value: Any) -> Any:
+    return [value] if value != "all" and isinstance(value, str | int) else value
+
+
+class UnfreezeConfig(Section):
+    """Layers of `model.frozen` that train from some epoch on."""
+
+    epoch: Annotated[int, Field(ge=2, strict=True)]
+    """The first epoch in which they train; epochs count from 1."""
+    layers: Annotated[Literal["all"] | tuple[Text, ...], BeforeValidator(_one_or_several)] = "all"
+    """As in `model.frozen`: indices, regular expressions, or all that is frozen still."""
+    lr: Annotated[Number, Field(ge=0)] | None = None
+    """Their learning rate before the schedule's factor; `optimizer.lr` when not given."""
 
 
 class TrainConfig(Section):
@@ -48,6 +63,8 @@ class TrainConfig(Section):
     feature_views: Annotated[int, Field(ge=0, strict=True)] | Auto = "auto"
     """How many augmented views of each image training sees: epoch e has the draws of epoch e mod K. 0: new draws
     every epoch. auto: one for every 20 epochs (at least one) where features are cached, else 0."""
+    unfreeze: tuple[UnfreezeConfig, ...] = ()
+    """Frozen layers that begin to train later: `[{epoch: 5, layers: layer4, lr: 1e-4}]`."""
     gradient_clip_norm: Annotated[Number, Field(gt=0)] | None = None
     """Scale all gradients together down to this global L2 norm."""
     gradient_clip_value: Annotated[Number, Field(gt=0)] | None = None

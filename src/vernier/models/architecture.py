@@ -1,11 +1,13 @@
 """What a network is, apart from its weights: enough to build it again from JSON."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, final
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from vernier.config.algebra import AlgebraConfig
+from vernier.config.head import HeadLayer
 from vernier.errors import ModelError
 
 Provider = Literal["zoo", "timm", "torchvision", "python"]
@@ -25,6 +27,11 @@ class Architecture:
         channels: channels of the input image.
         input_size: height and width of the input in pixels.
         dropout: probability of dropout before the head; None leaves the network's own.
+        depth: number of layers, for families that come in several; None leaves the name's own.
+        width_divisor: what the channels of every layer but the outputs are divided by.
+        head: layers between the backbone and the classifier.
+        head_name: dotted name of the classifier; None leaves it to be found.
+        algebra: the numbers that the network computes with; None for real ones.
     """
 
     provider: Provider
@@ -34,12 +41,18 @@ class Architecture:
     channels: int
     input_size: tuple[int, int]
     dropout: float | None = None
+    depth: int | None = None
+    width_divisor: float = 1.0
+    head: tuple[HeadLayer, ...] = ()
+    head_name: str | None = None
+    algebra: AlgebraConfig | None = None
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     def to_json(self) -> dict[str, Any]:
         """The architecture as JSON values; `from_json` reads them back."""
-        return {**asdict(self), "input_size": list(self.input_size)}
+        values: dict[str, Any] = _ADAPTER.dump_python(self, mode="json")
+        return values
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> "Architecture":

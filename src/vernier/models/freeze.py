@@ -8,8 +8,8 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from vernier.errors import ModelError
+from vernier.models.head import head_modules
 from vernier.models.provider import did_you_mean
-from vernier.models.surgery import head_modules
 
 
 def freeze(module: nn.Module, frozen: Literal["backbone"] | Sequence[str] | None) -> None:

@@ -10,6 +10,7 @@ from torch import nn
 from vernier.errors import ModelError
 from vernier.models.architecture import Architecture
 from vernier.models.download import download_errors, no_weights, require_reachable
+from vernier.models.head import reset_head
 from vernier.models.provider import (
     ModelDefaults,
     ModelProvider,
@@ -18,7 +19,6 @@ from vernier.models.provider import (
     rejected_argument,
     unknown_argument,
 )
-from vernier.models.surgery import reset_head
 
 _ELSEWHERE = "leave it out"
 _RESERVED = {

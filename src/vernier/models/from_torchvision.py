@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from vernier.errors import ModelError
 from vernier.models.architecture import Architecture
 from vernier.models.download import download_errors, no_weights, require_reachable
+from vernier.models.dropout import fit_dropout
 from vernier.models.provider import (
     ModelDefaults,
     ModelProvider,
@@ -19,7 +20,7 @@ from vernier.models.provider import (
     unknown_argument,
 )
 from vernier.models.state import load_state
-from vernier.models.surgery import fit_dropout, fit_stem
+from vernier.models.stem import fit_stem
 
 _RESERVED = {
     "num_classes": "it follows from the data's classes",

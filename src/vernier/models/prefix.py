@@ -18,7 +18,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.utils.flop_counter import FlopCounterMode
 
 from vernier.models.freeze import set_training_mode
-from vernier.models.surgery import head_modules
+from vernier.models.head import head_modules
 
 _UNTRACEABLE = (fx.proxy.TraceError, TypeError, ValueError, AttributeError, RuntimeError, AssertionError, LookupError)
 """What a network's own code makes of fx's stand-ins for tensors."""

@@ -5,14 +5,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, final
+from typing import Any, Literal, final
 
 from torch import nn
 
+from vernier.config.model import StemSource
 from vernier.errors import ModelError
 from vernier.models.architecture import Architecture, Provider
 
 _SUGGESTIONS = 5
+
+StemInit = tuple[StemSource, ...] | Literal["auto"]
+"""`model.stem_init`."""
 
 
 @final
@@ -53,12 +57,21 @@ class ModelProvider(ABC):
         """What the network expects of its input; builds nothing."""
 
     @abstractmethod
-    def build(self, architecture: Architecture, *, pretrained: bool) -> nn.Module:
-        """The network with head and stem fitted; initial weights from torch's global generator.
+    def build(self, architecture: Architecture, *, pretrained: bool, stem_init: StemInit = "auto") -> nn.Module:
+        """The network at its depth, with outputs, stem and dropout fitted; weights from torch's global generator.
+
+        Args:
+            architecture: what to build; `width_divisor` only where `divides_width` says so.
+            pretrained: with the published weights.
+            stem_init: where the published weights of each channel go, for another number of channels than theirs.
 
         Raises:
             ModelError: an argument it does not take, a size it can't work with, weights that can't be had.
         """
+
+    def divides_width(self, name: str) -> bool:
+        """Whether `build` divides widths by `width_divisor` itself; the layers are rebuilt otherwise."""
+        return False
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:

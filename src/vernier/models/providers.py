@@ -8,11 +8,14 @@ from torch import nn
 
 from vernier.config.model import ModelConfig
 from vernier.errors import ModelError
+from vernier.models.algebra.convert import convert
 from vernier.models.architecture import Architecture, Provider
 from vernier.models.from_callable import PythonProvider, ZooProvider
 from vernier.models.from_timm import TimmProvider
 from vernier.models.from_torchvision import TorchvisionProvider
-from vernier.models.provider import ModelProvider, did_you_mean
+from vernier.models.head import fit_head, insert_head_layers
+from vernier.models.provider import ModelProvider, StemInit, did_you_mean
+from vernier.models.width import divide_width
 
 PROVIDERS: Mapping[Provider, ModelProvider] = {
     "zoo": ZooProvider(),
@@ -60,26 +63,42 @@ def make_architecture(
         channels=channels,
         input_size=input_size,
         dropout=model.dropout,
+        depth=model.depth,
+        width_divisor=model.width_divisor,
+        head=model.head,
+        head_name=model.head_name,
+        algebra=model.algebra,
     )
 
 
-def build_model(architecture: Architecture, *, pretrained: bool = False) -> nn.Module:
+def build_model(
+    architecture: Architecture, *, pretrained: bool = False, stem_init: StemInit = "auto"
+) -> nn.Module:
     """The network on the CPU in train mode, head and stem fitted; initial weights from torch's generator.
 
     Raises:
         ModelError: the provider can't build it, its weights can't be had, or one black image does not give
             `num_outputs` logits.
     """
-    module = construct(architecture, pretrained=pretrained)
+    module = construct(architecture, pretrained=pretrained, stem_init=stem_init)
     _require_logits(module, architecture)
     return module.train()
 
 
-def construct(architecture: Architecture, *, pretrained: bool = False) -> nn.Module:
+def construct(architecture: Architecture, *, pretrained: bool = False, stem_init: StemInit = "auto") -> nn.Module:
     """`build_model` without trying the network on an image; the provider must know the name."""
     _refuse_hub(architecture.name)
     _require_known(architecture.name, architecture.provider)
-    return PROVIDERS[architecture.provider].build(architecture, pretrained=pretrained)
+    provider = PROVIDERS[architecture.provider]
+    module = provider.build(architecture, pretrained=pretrained, stem_init=stem_init)
+    image = torch.zeros(1, architecture.channels, *architecture.input_size)
+    fit_head(module, architecture.num_outputs, architecture.head_name, image)
+    if architecture.width_divisor != 1 and not provider.divides_width(architecture.name):
+        divide_width(module, architecture.width_divisor, image)
+    insert_head_layers(module, architecture.head)
+    if architecture.algebra is None:
+        return module
+    return convert(module, architecture.algebra, image)
 
 
 def _refuse_hub(name: str) -> None:

@@ -10,7 +10,8 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from vernier.errors import ModelError
-from vernier.models.surgery import adapt_stem_weight, head_modules, stem_modules
+from vernier.models.head import head_modules
+from vernier.models.stem import adapt_stem_weight, stem_modules
 
 _LISTED = 10
 

@@ -14,7 +14,7 @@ ZOO: dict[str, Callable[..., nn.Module]] = {
     "resnet44_cifar": resnet44_cifar,
     "resnet56_cifar": resnet56_cifar,
 }
-"""Every function takes `num_outputs`, `channels` and `dropout`."""
+"""Every function takes `num_classes`, `in_channels`, `dropout` and `width_divisor`; some take `depth`."""
 
 INPUT_SIZES: dict[str, tuple[int, int]] = {
     "digits_cnn": (8, 8),

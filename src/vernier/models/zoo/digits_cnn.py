@@ -3,13 +3,13 @@
 from torch import nn
 
 
-def digits_cnn(num_outputs: int, channels: int = 1, dropout: float = 0.0) -> nn.Module:
+def digits_cnn(num_classes: int, in_channels: int = 1, dropout: float = 0.0) -> nn.Module:
     """Four 3x3 convolutions with BatchNorm, one halving, global average, linear head; 66 k parameters.
 
-    (N, channels, H, W) to (N, num_outputs), for H and W from 2 on.
+    (N, in_channels, H, W) to (N, num_classes), for H and W from 2 on.
     """
     return nn.Sequential(
-        *_block(channels, 32),
+        *_block(in_channels, 32),
         *_block(32, 32),
         nn.MaxPool2d(2),
         *_block(32, 64),
@@ -17,7 +17,7 @@ def digits_cnn(num_outputs: int, channels: int = 1, dropout: float = 0.0) -> nn.
         nn.AdaptiveAvgPool2d(1),
         nn.Flatten(),
         nn.Dropout(dropout),
-        nn.Linear(64, num_outputs),
+        nn.Linear(64, num_classes),
     )
 
 

@@ -9,46 +9,46 @@ from torch import Tensor, nn
 _WIDTHS = (16, 32, 64)
 
 
-def resnet20_cifar(num_outputs: int, channels: int = 3, dropout: float = 0.0) -> nn.Module:
+def resnet20_cifar(num_classes: int, in_channels: int = 3, dropout: float = 0.0) -> nn.Module:
     """20 layers, 0.27 M parameters."""
-    return ResNetCifar(3, num_outputs, channels, dropout)
+    return ResNetCifar(3, num_classes, in_channels, dropout)
 
 
-def resnet32_cifar(num_outputs: int, channels: int = 3, dropout: float = 0.0) -> nn.Module:
+def resnet32_cifar(num_classes: int, in_channels: int = 3, dropout: float = 0.0) -> nn.Module:
     """32 layers, 0.46 M parameters."""
-    return ResNetCifar(5, num_outputs, channels, dropout)
+    return ResNetCifar(5, num_classes, in_channels, dropout)
 
 
-def resnet44_cifar(num_outputs: int, channels: int = 3, dropout: float = 0.0) -> nn.Module:
+def resnet44_cifar(num_classes: int, in_channels: int = 3, dropout: float = 0.0) -> nn.Module:
     """44 layers, 0.66 M parameters."""
-    return ResNetCifar(7, num_outputs, channels, dropout)
+    return ResNetCifar(7, num_classes, in_channels, dropout)
 
 
-def resnet56_cifar(num_outputs: int, channels: int = 3, dropout: float = 0.0) -> nn.Module:
+def resnet56_cifar(num_classes: int, in_channels: int = 3, dropout: float = 0.0) -> nn.Module:
     """56 layers, 0.85 M parameters."""
-    return ResNetCifar(9, num_outputs, channels, dropout)
+    return ResNetCifar(9, num_classes, in_channels, dropout)
 
 
 @final
 class ResNetCifar(nn.Module):
     """A 3x3 stem, three stages of `blocks` blocks with 16, 32 and 64 channels, global average, linear head.
 
-    (N, channels, H, W) to (N, num_outputs); any H and W. Weights are He-normal over the fan-out.
+    (N, in_channels, H, W) to (N, num_classes); any H and W. Weights are He-normal over the fan-out.
     """
 
-    def __init__(self, blocks: int, num_outputs: int, channels: int, dropout: float) -> None:
+    def __init__(self, blocks: int, num_classes: int, in_channels: int, dropout: float) -> None:
         super().__init__()
-        self.stem = _conv3x3(channels, _WIDTHS[0], stride=1)
+        self.stem = _conv3x3(in_channels, _WIDTHS[0], stride=1)
         self.norm = nn.BatchNorm2d(_WIDTHS[0])
         self.stage1 = _stage(_WIDTHS[0], _WIDTHS[0], blocks, stride=1)
         self.stage2 = _stage(_WIDTHS[0], _WIDTHS[1], blocks, stride=2)
         self.stage3 = _stage(_WIDTHS[1], _WIDTHS[2], blocks, stride=2)
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(_WIDTHS[2], num_outputs)
+        self.head = nn.Linear(_WIDTHS[2], num_classes)
         self.apply(_he_normal)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, num_outputs) of images (N, channels, H, W)."""
+        """Logits (N, num_classes) of images (N, in_channels, H, W)."""
         x = F.relu(self.norm(self.stem(images)))
         x = self.stage3(self.stage2(self.stage1(x)))
         return self.head(self.dropout(x.mean(dim=(2, 3))))  # type: ignore[no-any-return]
