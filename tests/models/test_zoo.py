@@ -23,7 +23,7 @@ def parameters(module):
     ],
 )
 def test_parameter_counts(name, expected):
-    assert parameters(ZOO[name](10, channels=3)) == expected
+    assert parameters(ZOO[name](10, in_channels=3)) == expected
 
 
 def test_names_are_the_functions_names_and_have_a_size():
@@ -32,9 +32,9 @@ def test_names_are_the_functions_names_and_have_a_size():
 
 
 @pytest.mark.parametrize("name", ZOO)
-@pytest.mark.parametrize("size", [(8, 8), (33, 21)])
+@pytest.mark.parametrize("size", [(16, 16), (33, 21)])
 def test_any_size_and_channel_number(name, size):
-    logits = ZOO[name](7, channels=2).eval()(torch.zeros(2, 2, *size))
+    logits = ZOO[name](7, in_channels=2).eval()(torch.zeros(2, 2, *size))
     assert logits.shape == (2, 7)
 
 

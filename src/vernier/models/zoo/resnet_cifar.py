@@ -6,45 +6,80 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vernier.errors import ModelError
+from vernier.models.zoo.layers import divided
+
+DEPTHS = tuple(range(8, 111, 6))
+"""Depths of `resnet_cifar` to choose from; any larger 6n + 2 works too."""
+
 _WIDTHS = (16, 32, 64)
 
 
-def resnet20_cifar(num_classes: int, in_channels: int = 3, dropout: float = 0.0) -> nn.Module:
+def resnet20_cifar(
+    num_classes: int, in_channels: int = 3, dropout: float = 0.0, width_divisor: float = 1.0
+) -> nn.Module:
     """20 layers, 0.27 M parameters."""
-    return ResNetCifar(3, num_classes, in_channels, dropout)
+    return resnet_cifar(num_classes, in_channels, dropout, width_divisor, depth=20)
 
 
-def resnet32_cifar(num_classes: int, in_channels: int = 3, dropout: float = 0.0) -> nn.Module:
+def resnet32_cifar(
+    num_classes: int, in_channels: int = 3, dropout: float = 0.0, width_divisor: float = 1.0
+) -> nn.Module:
     """32 layers, 0.46 M parameters."""
-    return ResNetCifar(5, num_classes, in_channels, dropout)
+    return resnet_cifar(num_classes, in_channels, dropout, width_divisor, depth=32)
 
 
-def resnet44_cifar(num_classes: int, in_channels: int = 3, dropout: float = 0.0) -> nn.Module:
+def resnet44_cifar(
+    num_classes: int, in_channels: int = 3, dropout: float = 0.0, width_divisor: float = 1.0
+) -> nn.Module:
     """44 layers, 0.66 M parameters."""
-    return ResNetCifar(7, num_classes, in_channels, dropout)
+    return resnet_cifar(num_classes, in_channels, dropout, width_divisor, depth=44)
 
 
-def resnet56_cifar(num_classes: int, in_channels: int = 3, dropout: float = 0.0) -> nn.Module:
+def resnet56_cifar(
+    num_classes: int, in_channels: int = 3, dropout: float = 0.0, width_divisor: float = 1.0
+) -> nn.Module:
     """56 layers, 0.85 M parameters."""
-    return ResNetCifar(9, num_classes, in_channels, dropout)
+    return resnet_cifar(num_classes, in_channels, dropout, width_divisor, depth=56)
+
+
+def resnet_cifar(
+    num_classes: int, in_channels: int = 3, dropout: float = 0.0, width_divisor: float = 1.0, depth: int = 20
+) -> nn.Module:
+    """Any depth of 6n + 2 layers: three stages of n blocks of two, the stem and the head.
+
+    Raises:
+        ModelError: there is no network of this depth.
+    """
+    blocks, rest = divmod(depth - 2, 6)
+    if rest or blocks < 1:
+        raise ModelError(
+            f"model.depth={depth}: resnet_cifar has 6n + 2 layers; set one of {', '.join(map(str, DEPTHS))} "
+            "or a larger one"
+        )
+    widths = tuple(divided(width, width_divisor) for width in _WIDTHS)
+    return ResNetCifar(blocks, widths, num_classes, in_channels, dropout)
 
 
 @final
 class ResNetCifar(nn.Module):
-    """A 3x3 stem, three stages of `blocks` blocks with 16, 32 and 64 channels, global average, linear head.
+    """A 3x3 stem, three stages of `blocks` blocks with a width each, global average, linear head.
 
     (N, in_channels, H, W) to (N, num_classes); any H and W. Weights are He-normal over the fan-out.
     """
 
-    def __init__(self, blocks: int, num_classes: int, in_channels: int, dropout: float) -> None:
+    def __init__(
+        self, blocks: int, widths: tuple[int, ...], num_classes: int, in_channels: int, dropout: float
+    ) -> None:
         super().__init__()
-        self.stem = _conv3x3(in_channels, _WIDTHS[0], stride=1)
-        self.norm = nn.BatchNorm2d(_WIDTHS[0])
-        self.stage1 = _stage(_WIDTHS[0], _WIDTHS[0], blocks, stride=1)
-        self.stage2 = _stage(_WIDTHS[0], _WIDTHS[1], blocks, stride=2)
-        self.stage3 = _stage(_WIDTHS[1], _WIDTHS[2], blocks, stride=2)
+        first, second, third = widths
+        self.stem = _conv3x3(in_channels, first, stride=1)
+        self.norm = nn.BatchNorm2d(first)
+        self.stage1 = _stage(first, first, blocks, stride=1)
+        self.stage2 = _stage(first, second, blocks, stride=2)
+        self.stage3 = _stage(second, third, blocks, stride=2)
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(_WIDTHS[2], num_classes)
+        self.head = nn.Linear(third, num_classes)
         self.apply(_he_normal)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -65,7 +100,7 @@ class BasicBlock(nn.Module):
         self.conv2 = _conv3x3(outputs, outputs, stride=1)
         self.norm2 = nn.BatchNorm2d(outputs)
         self.stride = stride
-        self.padding = (outputs - inputs) // 2
+        self.new_channels = outputs - inputs
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) to (N, outputs, ceil(H / stride), ceil(W / stride))."""
@@ -73,9 +108,12 @@ class BasicBlock(nn.Module):
         return F.relu(residual + self._shortcut(x))
 
     def _shortcut(self, x: Tensor) -> Tensor:
-        if self.padding == 0:
+        if self.stride > 1:
+            x = x[:, :, :: self.stride, :: self.stride]
+        if self.new_channels == 0:
             return x
-        return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, self.padding, self.padding))
+        before = self.new_channels // 2
+        return F.pad(x, (0, 0, 0, 0, before, self.new_channels - before))
 
 
 def _stage(inputs: int, outputs: int, blocks: int, stride: int) -> nn.Sequential:
