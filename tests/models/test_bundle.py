@@ -68,7 +68,7 @@ def test_equal_weights_make_equal_bytes_in_any_memory_format(module, tmp_path):
     "architecture",
     [
         Architecture("torchvision", "googlenet", {}, 3, 3, (64, 64), 0.4),
-        Architecture("torchvision", "resnet18", {}, 3, 1, (32, 32), 0.4),
+        Architecture("torchvision", "squeezenet1_1", {}, 3, 1, (32, 32), 0.4),
         Architecture("timm", "vit_tiny_patch16_224", {}, 3, 1, (32, 48)),
         Architecture("timm", "mobilenetv2_050", {"pad_type": "same"}, 3, 3, (32, 32), 0.2),
     ],
@@ -138,8 +138,8 @@ def test_a_directory_of_something_else_is_not_replaced(module, tmp_path):
 def test_tied_weights_are_saved_and_load(tmp_path, monkeypatch):
     (tmp_path / "tied_networks.py").write_text(
         "from torch import nn\n\n\n"
-        "def tied(num_outputs, channels):\n"
-        "    net = nn.Sequential(nn.Flatten(), nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, num_outputs))\n"
+        "def tied(num_classes, in_channels):\n"
+        "    net = nn.Sequential(nn.Flatten(), nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, num_classes))\n"
         "    net[2].weight = net[1].weight\n"
         "    return net\n"
     )

@@ -10,9 +10,10 @@ import torch.nn.functional as F
 import torchvision
 from torch import nn
 
+from vernier.config.head import DropoutLayer
 from vernier.models.freeze import freeze, set_training_mode
+from vernier.models.head import insert_head_layers
 from vernier.models.prefix import NoPrefix, SplitModel, split_model
-from vernier.models.surgery import fit_dropout
 from vernier.models.zoo import ZOO
 
 IMAGES = torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
@@ -107,7 +108,7 @@ def test_dropout_of_the_head_is_active_in_training_alone(model):
 
 
 def _with_dropout(net: nn.Module) -> nn.Module:
-    fit_dropout(net, 0.5)
+    insert_head_layers(net, (DropoutLayer(p=0.5),))
     return net
 
 

@@ -13,8 +13,8 @@ from torch import nn
 from vernier.config.model import ModelConfig
 from vernier.errors import ModelError
 from vernier.models.architecture import Architecture
+from vernier.models.head import head_modules
 from vernier.models.providers import PROVIDERS, build_model, construct, find_provider, make_architecture
-from vernier.models.surgery import head_modules
 
 TORCHVISION = [
     "alexnet",
@@ -55,16 +55,16 @@ OWN_CODE = """
 from torch import nn
 
 
-def network(num_outputs, channels, input_size, width=4):
+def network(num_classes, in_channels, input_size, width=4):
     height, side = input_size
-    return nn.Sequential(nn.Flatten(), nn.Linear(channels * height * side, width), nn.Linear(width, num_outputs))
+    return nn.Sequential(nn.Flatten(), nn.Linear(in_channels * height * side, width), nn.Linear(width, num_classes))
 
 
-def wrong_outputs(num_outputs, channels):
-    return nn.Sequential(nn.Flatten(), nn.LazyLinear(num_outputs + 1))
+def wrong_outputs(num_classes, in_channels):
+    return nn.Sequential(nn.Flatten(), nn.LazyLinear(num_classes + 1))
 
 
-def no_module(num_outputs, channels):
+def no_module(num_classes, in_channels):
     return 3
 
 
@@ -269,12 +269,12 @@ def test_own_code_is_built_with_what_it_asks_for(own_code):
 @pytest.mark.parametrize(
     ("name", "model", "message"),
     [
-        ("own_networks:network", {"kwargs": {"depth": 3}}, r"model\.kwargs\.depth=3.*takes width"),
-        ("own_networks:network", {"kwargs": {"channels": 3}}, r"model\.kwargs\.channels=3 can't be set here"),
+        ("own_networks:network", {"kwargs": {"layers": 3}}, r"model\.kwargs\.layers=3.*takes width"),
+        ("own_networks:network", {"kwargs": {"in_channels": 3}}, r"model\.kwargs\.in_channels=3 can't be set here"),
         ("own_networks:network", {"dropout": 0.5}, r"takes no argument `dropout`"),
         ("own_networks:wrong_outputs", {}, r"one image gives \[1, 8\] instead of logits \[1, 7\]"),
         ("own_networks:no_module", {}, r"made no torch\.nn\.Module: int"),
-        ("own_networks:other_arguments", {}, r"must take the arguments num_outputs and channels"),
+        ("own_networks:other_arguments", {}, r"must take the arguments num_classes and in_channels"),
         ("own_networks:absent", {}, r"own_networks has no absent"),
         ("own_networks:NUMBER", {}, r"NUMBER can't be called"),
         ("no_such_networks:network", {}, r"there is no Python module no_such_networks"),

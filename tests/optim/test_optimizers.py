@@ -26,12 +26,12 @@ def train(module, optimizer, steps):
 
 def test_norms_and_biases_are_not_decayed_unless_asked():
     module = resnet20_cifar(10)
-    decayed, plain = parameter_groups(module, SGDConfig(weight_decay=0.1))
+    decayed, plain = parameter_groups(list(module.parameters()), SGDConfig(weight_decay=0.1))
     assert decayed["weight_decay"] == 0.1
     assert plain["weight_decay"] == 0.0
     assert {parameter.ndim for parameter in decayed["params"]} == {2, 4}
     assert {parameter.ndim for parameter in plain["params"]} == {1}
-    (everything,) = parameter_groups(module, SGDConfig(weight_decay=0.1, decay_norm_and_bias=True))
+    (everything,) = parameter_groups(list(module.parameters()), SGDConfig(weight_decay=0.1, decay_norm_and_bias=True))
     assert len(everything["params"]) == len(decayed["params"]) + len(plain["params"])
 
 

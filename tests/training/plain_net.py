@@ -3,23 +3,23 @@
 from torch import nn
 
 
-def plain_net(num_outputs: int, channels: int) -> nn.Module:
+def plain_net(num_classes: int, in_channels: int) -> nn.Module:
     return nn.Sequential(
-        nn.Conv2d(channels, 8, 3, padding=1),
+        nn.Conv2d(in_channels, 8, 3, padding=1),
         nn.ReLU(),
         nn.Conv2d(8, 16, 3, stride=2, padding=1),
         nn.ReLU(),
         nn.Flatten(),
-        nn.Linear(16 * 4 * 4, num_outputs),
+        nn.Linear(16 * 4 * 4, num_classes),
     )
 
 
 class BrokenNet(nn.Module):
     """Has a bug that only training meets."""
 
-    def __init__(self, num_outputs: int, channels: int) -> None:
+    def __init__(self, num_classes: int, in_channels: int) -> None:
         super().__init__()
-        self.net = plain_net(num_outputs, channels)
+        self.net = plain_net(num_classes, in_channels)
 
     def forward(self, images):
         if self.training:

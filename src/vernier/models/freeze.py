@@ -1,7 +1,6 @@
 """Training a part of a network: which parameters are frozen, and which modules run in eval mode."""
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from typing import Literal
 
 from torch import nn
@@ -9,25 +8,53 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from vernier.errors import ModelError
 from vernier.models.head import head_modules
-from vernier.models.provider import did_you_mean
+from vernier.models.layer_selection import select_parameters
+
+Frozen = Literal["backbone"] | Sequence[str] | None
+"""`model.frozen`."""
 
 
-def freeze(module: nn.Module, frozen: Literal["backbone"] | Sequence[str] | None) -> None:
+def freeze(module: nn.Module, frozen: Frozen) -> None:
     """Stop training some parameters; every other parameter trains.
 
     Args:
         module: changed in place.
-        frozen: `backbone` for all but the head, or patterns of parameter names with `*`, `?` and `[...]`; the
-            name of a module stands for all its parameters.
+        frozen: `backbone` for all but the head, or layers as `select_parameters` takes them.
 
     Raises:
-        ModelError: a pattern matches nothing, or nothing is left to train.
+        ModelError: layers that there are not, or nothing is left to train.
     """
     names = _frozen_names(module, frozen)
     for name, parameter in module.named_parameters():
         parameter.requires_grad_(name not in names)
     if not any(parameter.requires_grad for parameter in module.parameters()):
         raise ModelError(f"model.frozen={_shown(frozen)} freezes every parameter; leave something to train")
+
+
+def unfreeze(module: nn.Module, layers: Literal["all"] | Sequence[str]) -> tuple[nn.Parameter, ...]:
+    """Let frozen layers train again, in place.
+
+    Args:
+        module: The network.
+        layers: As `select_parameters` takes them; `all` for all that is frozen.
+
+    Returns:
+        The parameters that were frozen until now, in order of registration.
+
+    Raises:
+        ModelError: layers that there are not, or none of them is frozen.
+    """
+    frozen = {name: parameter for name, parameter in module.named_parameters() if not parameter.requires_grad}
+    names = set(frozen) if layers == "all" else select_parameters(module, layers, "train.unfreeze.layers")
+    found = tuple(parameter for name, parameter in frozen.items() if name in names)
+    if not found:
+        raise ModelError(
+            f"train.unfreeze.layers={_shown(layers)}: none of these layers is frozen at this point; check model.frozen "
+            "and the entries before"
+        )
+    for parameter in found:
+        parameter.requires_grad_(True)
+    return found
 
 
 def set_training_mode(module: nn.Module, freeze_batchnorm: bool) -> None:
@@ -60,31 +87,14 @@ def _frozen_to_eval(module: nn.Module) -> None:
             _frozen_to_eval(child)
 
 
-def _frozen_names(module: nn.Module, frozen: Literal["backbone"] | Sequence[str] | None) -> set[str]:
-    names = [name for name, _ in module.named_parameters()]
+def _frozen_names(module: nn.Module, frozen: Frozen) -> set[str]:
     if frozen is None:
         return set()
     if frozen == "backbone":
         heads = tuple(f"{head}." for head in head_modules(module))
-        return {name for name in names if not name.startswith(heads)}
-    return {name for pattern in frozen for name in _matching(pattern, names)}
+        return {name for name, _ in module.named_parameters() if not name.startswith(heads)}
+    return select_parameters(module, frozen, "model.frozen")
 
 
-def _matching(pattern: str, names: Sequence[str]) -> list[str]:
-    found = [name for name in names if fnmatchcase(name, pattern) or name.startswith(f"{pattern}.")]
-    if not found:
-        raise ModelError(f"model.frozen: {pattern!r} matches no parameter.{_suggestion(pattern, names)}")
-    return found
-
-
-def _suggestion(pattern: str, names: Sequence[str]) -> str:
-    """The closest names of the pattern's depth, and the top-level modules."""
-    top = dict.fromkeys(name.partition(".")[0] for name in names)
-    depth = pattern.count(".")
-    prefixes = dict.fromkeys(".".join([*name.split(".")[:depth], "*"]) for name in names if depth)
-    suggestion = did_you_mean(pattern, [*prefixes, *top, *names])
-    return f"{suggestion} The network consists of {', '.join(f'{name}.*' for name in top)}"
-
-
-def _shown(frozen: Literal["backbone"] | Sequence[str] | None) -> str:
-    return frozen if isinstance(frozen, str) else str(list(frozen or ()))
+def _shown(layers: str | Sequence[str] | None) -> str:
+    return layers if isinstance(layers, str) else str(list(layers or ()))

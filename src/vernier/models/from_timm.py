@@ -9,16 +9,20 @@ from torch import nn
 
 from vernier.errors import ModelError
 from vernier.models.architecture import Architecture
+from vernier.models.depth import depth_arguments
 from vernier.models.download import download_errors, no_weights, require_reachable
-from vernier.models.head import reset_head
+from vernier.models.dropout import no_dropout
+from vernier.models.head import head_modules, reset_heads
 from vernier.models.provider import (
     ModelDefaults,
     ModelProvider,
+    StemInit,
     did_you_mean,
     refuse_reserved,
     rejected_argument,
     unknown_argument,
 )
+from vernier.models.stem import fit_stem
 
 _ELSEWHERE = "leave it out"
 _RESERVED = {
@@ -26,6 +30,7 @@ _RESERVED = {
     "in_chans": "set data.channels",
     "img_size": "set model.input_size",
     "pretrained": "set model.pretrained",
+    "aux_logits": "auxiliary heads are not trained",
     "checkpoint_path": "set model.weights=FILE.safetensors",
     **dict.fromkeys(
         (
@@ -78,25 +83,29 @@ class TimmProvider(ModelProvider):
             crop_fraction=config.crop_pct,
         )
 
-    def build(self, architecture: Architecture, *, pretrained: bool) -> nn.Module:
-        """timm fits head and stem itself; networks of one image size are built for `input_size`."""
+    def build(self, architecture: Architecture, *, pretrained: bool, stem_init: StemInit = "auto") -> nn.Module:
+        """timm fits the head; networks of one image size are built for `input_size`.
+
+        With published weights the network is built for their channels, and its stem is adapted afterwards.
+        """
         config = _pretrained_cfg(architecture.name)
         if not pretrained:
-            return _create(architecture, config, pretrained=False)
+            return _create(architecture, config, channels=architecture.channels, pretrained=False)
         from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
 
         _require_weights(architecture.name, config)
         with download_errors(architecture.name, HTTPError):
-            module = _create(architecture, config, pretrained=True)
+            module = _create(architecture, config, channels=config.input_size[0], pretrained=True)
+        fit_stem(module, architecture.channels, stem_init, image_channels=config.input_size[0])
         if architecture.num_outputs != config.num_classes:
-            reset_head(module)
+            reset_heads(module, head_modules(module))
         return module
 
 
-def _create(architecture: Architecture, config: Any, *, pretrained: bool) -> nn.Module:
+def _create(architecture: Architecture, config: Any, *, channels: int, pretrained: bool) -> nn.Module:
     import timm
 
-    arguments = _arguments(architecture, config)
+    arguments = {**_arguments(architecture, config), "in_chans": channels}
     try:
         module: nn.Module = timm.create_model(architecture.name, pretrained=pretrained, **arguments)
     except TypeError as error:
@@ -123,11 +132,11 @@ def _pretrained_cfg(name: str) -> Any:
 
 def _arguments(architecture: Architecture, config: Any) -> dict[str, Any]:
     refuse_reserved(architecture.kwargs, _RESERVED)
-    arguments = {
-        **architecture.kwargs,
-        "num_classes": architecture.num_outputs,
-        "in_chans": architecture.channels,
-    }
+    arguments = {**architecture.kwargs, "num_classes": architecture.num_outputs}
+    if architecture.depth is not None:
+        chosen = depth_arguments("timm", architecture.name, architecture.depth)
+        refuse_reserved(architecture.kwargs, dict.fromkeys(chosen, "model.depth is set too"))
+        arguments |= chosen
     if architecture.dropout is not None:
         refuse_reserved(architecture.kwargs, {"drop_rate": "model.dropout is set too"})
         arguments["drop_rate"] = architecture.dropout
@@ -167,7 +176,7 @@ def _explain(architecture: Architecture, config: Any, error: TypeError) -> Model
             f"[{height}, {width}]; set model.input_size=[{height},{width}]"
         )
     if key == "drop_rate" and architecture.dropout is not None:
-        return ModelError(f"model.dropout={architecture.dropout}: {architecture.name} has none; leave it out")
+        return no_dropout(architecture.dropout, architecture.name)
     if key in architecture.kwargs:
         return unknown_argument(architecture, key, _accepted(architecture.name, owner))
     return _not_built(architecture, error)

@@ -10,17 +10,20 @@ from torch import Tensor, nn
 
 from vernier.errors import ModelError
 from vernier.models.architecture import Architecture
+from vernier.models.depth import depth_arguments
 from vernier.models.download import download_errors, no_weights, require_reachable
 from vernier.models.dropout import fit_dropout
+from vernier.models.head import head_modules, reset_heads
 from vernier.models.provider import (
     ModelDefaults,
     ModelProvider,
+    StemInit,
     refuse_reserved,
     rejected_argument,
     unknown_argument,
 )
 from vernier.models.state import load_state
-from vernier.models.stem import fit_stem
+from vernier.models.stem import fit_stem, redraw_stem
 
 _RESERVED = {
     "num_classes": "it follows from the data's classes",
@@ -33,6 +36,7 @@ _RESERVED = {
 }
 _AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 _OURS = (*_RESERVED, "self", "args", "kwargs")
+_IMAGENET_CLASSES = 1000
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -66,18 +70,22 @@ class TorchvisionProvider(ModelProvider):
             crop_fraction=side / preset.resize_size[0],
         )
 
-    def build(self, architecture: Architecture, *, pretrained: bool) -> nn.Module:
-        """Built for the number of outputs; the stem and the dropout are fitted afterwards."""
+    def build(self, architecture: Architecture, *, pretrained: bool, stem_init: StemInit = "auto") -> nn.Module:
+        """Built for three channels and the number of outputs; the stem and the dropout are fitted afterwards."""
         refuse_reserved(architecture.kwargs, _RESERVED)
         if pretrained:
             _require_weights(architecture.name)
         module = _construct(architecture)
-        fit_stem(module, architecture.channels)
         if architecture.dropout is not None:
             refuse_reserved(architecture.kwargs, {"dropout": "model.dropout is set too"})
             fit_dropout(module, architecture.dropout)
         if pretrained:
             load_state(module, _published_state(architecture, module), architecture.name)
+            if architecture.num_outputs != _IMAGENET_CLASSES:
+                reset_heads(module, head_modules(module))
+            fit_stem(module, architecture.channels, stem_init)
+        else:
+            redraw_stem(module, architecture.channels)
         return module
 
 
@@ -85,6 +93,10 @@ def _construct(architecture: Architecture) -> nn.Module:
     import torchvision
 
     arguments = {**architecture.kwargs, **_family_arguments(architecture)}
+    if architecture.depth is not None:
+        chosen = depth_arguments("torchvision", architecture.name, architecture.depth)
+        refuse_reserved(architecture.kwargs, dict.fromkeys(chosen, "model.depth is set too"))
+        arguments |= chosen
     try:
         return torchvision.models.get_model(  # type: ignore[no-any-return]
             architecture.name, weights=None, num_classes=architecture.num_outputs, **arguments

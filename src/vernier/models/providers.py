@@ -71,9 +71,7 @@ def make_architecture(
     )
 
 
-def build_model(
-    architecture: Architecture, *, pretrained: bool = False, stem_init: StemInit = "auto"
-) -> nn.Module:
+def build_model(architecture: Architecture, *, pretrained: bool = False, stem_init: StemInit = "auto") -> nn.Module:
     """The network on the CPU in train mode, head and stem fitted; initial weights from torch's generator.
 
     Raises:
@@ -95,7 +93,7 @@ def construct(architecture: Architecture, *, pretrained: bool = False, stem_init
     fit_head(module, architecture.num_outputs, architecture.head_name, image)
     if architecture.width_divisor != 1 and not provider.divides_width(architecture.name):
         divide_width(module, architecture.width_divisor, image)
-    insert_head_layers(module, architecture.head)
+    insert_head_layers(module, architecture.head, image=image)
     if architecture.algebra is None:
         return module
     return convert(module, architecture.algebra, image)
@@ -147,7 +145,8 @@ def _require_logits(module: nn.Module, architecture: Architecture) -> None:
     if shape != [1, architecture.num_outputs]:
         raise ModelError(
             f"model.name={architecture.name}: one image gives {shape} instead of logits [1, "
-            f"{architecture.num_outputs}]; it is not a classifier of {architecture.num_outputs} outputs"
+            f"{architecture.num_outputs}]; it is not a classifier of {architecture.num_outputs} outputs. Name its last "
+            "layer with model.head_name, and that is made to fit"
         )
 
 

@@ -2,40 +2,43 @@
 
 from pathlib import Path
 
-from torch import Tensor, nn
+from torch import nn
 
-from vernier.errors import ModelError
+from vernier.config.model import WarmStartConfig
 from vernier.models.architecture import Architecture
-from vernier.models.bundle import bundle_directory, read_weights
-from vernier.models.state import WeightsReport, load_state, read_safetensors
+from vernier.models.provider import StemInit
+from vernier.models.state import load_state
+from vernier.models.weights_file import read_weights_file
+from vernier.models.weights_report import WeightsReport
 
 __all__ = ["WeightsReport", "load_weights"]
 
-_PICKLES = (".pt", ".pth", ".ckpt", ".bin", ".pkl", ".tar")
+_EVERYTHING = WarmStartConfig()
 
 
-def load_weights(module: nn.Module, path: Path | str, architecture: Architecture) -> WeightsReport:
-    """Copy weights into `module`; a head of another shape keeps its initial weights, a stem is adapted.
+def load_weights(
+    module: nn.Module,
+    path: Path | str,
+    architecture: Architecture,
+    warm_start: WarmStartConfig = _EVERYTHING,
+    stem_init: StemInit = "auto",
+) -> WeightsReport:
+    """Copy weights into `module`; a head that differs keeps its initial weights, a stem is adapted.
+
+    Nothing in the file runs: safetensors hold numbers only, and torch's files are read with `weights_only`.
 
     Args:
-        module: built from `architecture`.
-        path: a `.safetensors` file, a bundle, or a run directory (its `best`, else its `final`).
+        module: built from `architecture`; changed in place.
+        path: a bundle, a run directory (its `best`, else its `final`), a `.safetensors` file, or a state dict in a
+            file of torch.save (`.pth`, `.pt`, `.bin`, `.ckpt`), plain or under a usual key such as `state_dict`.
         architecture: named in errors.
+        warm_start: `model.warm_start`.
+        stem_init: `model.stem_init`.
 
     Raises:
         ModelError: the file can't be read, or has missing, unexpected or differently shaped tensors outside the
             head; `module` is then as it was.
     """
-    origin = f"model.weights={path} for model.name={architecture.name} ({architecture.provider})"
-    return load_state(module, _read(Path(path)), origin)
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    if path.is_dir():
-        return read_weights(bundle_directory(path))
-    if path.suffix in _PICKLES:
-        raise ModelError(
-            f"model.weights={path}: {path.suffix} files are Python pickles, which can run code; convert it once "
-            "where you trust it: safetensors.torch.save_file(torch.load(FILE, weights_only=True), OUT)"
-        )
-    return read_safetensors(path)
+    file = read_weights_file(Path(path))
+    origin = f"model.weights={path}{file.part} for model.name={architecture.name} ({architecture.provider})"
+    return load_state(module, file.tensors, origin, warm_start, stem_init, channels=architecture.channels)

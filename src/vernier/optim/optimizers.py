@@ -1,5 +1,6 @@
 """Optimizers from their config."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ def make_optimizer(module: nn.Module, config: OptimizerConfig) -> torch.optim.Op
     """
     # foreach is faster than a loop and bit-identical to it. fused is faster still, but on a CPU it reads gradients
     # and restored momenta in the wrong order when their memory format is not their parameter's (torch 2.15).
-    groups = parameter_groups(module, config)
+    groups = parameter_groups([p for p in module.parameters() if p.requires_grad], config)
     match config:
         case SGDConfig():
             return torch.optim.SGD(
@@ -32,11 +33,10 @@ def make_optimizer(module: nn.Module, config: OptimizerConfig) -> torch.optim.Op
             return torch.optim.AdamW(groups, lr=settled(config.lr), betas=config.betas, eps=config.eps, foreach=True)
 
 
-def parameter_groups(module: nn.Module, config: OptimizerConfig) -> list[dict[str, Any]]:
-    """Trainable parameters in registration order: a group with weight decay, one without; none is empty."""
-    trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    decayed = [p for p in trainable if config.decay_norm_and_bias or p.ndim > 1]
-    plain = [p for p in trainable if not config.decay_norm_and_bias and p.ndim <= 1]
+def parameter_groups(parameters: Sequence[nn.Parameter], config: OptimizerConfig) -> list[dict[str, Any]]:
+    """Parameters in their order: a group with weight decay, one without; none is empty."""
+    decayed = [p for p in parameters if config.decay_norm_and_bias or p.ndim > 1]
+    plain = [p for p in parameters if not config.decay_norm_and_bias and p.ndim <= 1]
     groups = [
         {"params": decayed, "weight_decay": config.weight_decay},
         {"params": plain, "weight_decay": 0.0},

@@ -21,6 +21,7 @@ _FIXED = {
     "data.on_bad_image": "other images would be in the splits",
     "data.batch_size": "the position within the epoch counts batches",
     "model": "the weights belong to another architecture",
+    "train.unfreeze": "the optimizer's state goes by which layers trained since when",
     "optimizer.name": "the optimizer's state belongs to another optimizer",
     "run.name": "the run's directory has its name",
     "run.checkpoint_dir": "the training state is where it is",

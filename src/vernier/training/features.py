@@ -66,7 +66,7 @@ def example_images(config: Config, dataset: Dataset) -> torch.Tensor:
         settled(config.augment.eval),
         channels=settled(config.data.channels),
         fill=config.augment.fill,
-        interpolation=config.augment.interpolation,
+        interpolation=settled(config.augment.eval_interpolation),
     )
     first = np.resize(dataset.split.train, _EXAMPLES)
     return torch.from_numpy(np.stack([preprocessing(dataset.store[int(position)]) for position in first]))
@@ -83,6 +83,8 @@ def _chosen_views(config: Config) -> int:
 def _reason_to_cache(config: Config, model: nn.Module, dataset: Dataset, views: int) -> str:
     if all(parameter.requires_grad for parameter in model.parameters()):
         raise _NotCachedError("nothing is frozen (model.frozen)")
+    if config.train.unfreeze:
+        raise _NotCachedError("train.unfreeze lets frozen layers train later")
     random = is_random(settled(config.augment.train))
     if random and views == 0:
         raise _NotCachedError("train.feature_views=0 asks for new random draws every epoch; set it to 1 or more")

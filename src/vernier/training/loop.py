@@ -29,6 +29,7 @@ from vernier.training.signals import StopRequest, catch_stop_signals
 from vernier.training.state import Best, TrainState
 from vernier.training.step import StepResult, TrainStep, make_train_step
 from vernier.training.stopping import EarlyStopping, improves
+from vernier.training.unfreezing import unfrozen_for
 from vernier.training.validate import save_model, validate
 
 _EVERY_STEP = Duration(0, "s")
@@ -52,7 +53,7 @@ def train(setup: Setup, run: RunDirectory, display: Display) -> Outcome:
         RunError: a checkpoint can't be written or read.
     """
     config = setup.config.train
-    state = restore(setup, run)
+    setup, state = restore(setup, run)
     trackers = _make_trackers(setup, run, state)
     stopping = _make_stopping(setup)
     steps = setup.loader.order.steps_per_epoch
@@ -72,6 +73,7 @@ def train(setup: Setup, run: RunDirectory, display: Display) -> Outcome:
                 if stopping is not None and measures is not None:
                     stopping.update(state, measures.values)
                 state.begin_next_epoch()
+                setup = unfrozen_for(setup, state.epoch)
                 save_state(setup, run, state)
         finally:
             display.end()

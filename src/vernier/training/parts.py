@@ -27,16 +27,19 @@ from vernier.data.store import Store, full_store, open_store
 from vernier.data.store_directory import store_directory
 from vernier.errors import ConfigError, ConfigProblem, DataError
 from vernier.models.architecture import Architecture
-from vernier.models.freeze import freeze
+from vernier.models.freeze import freeze, unfreeze
+from vernier.models.head import reset_heads
 from vernier.models.providers import build_model, make_architecture
-from vernier.models.surgery import reset_head
+from vernier.models.stem import describe_stem, stem_modules
 from vernier.models.task import Task, make_task
-from vernier.models.weights import load_weights
+from vernier.models.weights import WeightsReport, load_weights
 from vernier.optim.schedules import Schedule, make_schedule
 from vernier.training.resolve import training_operations
 
 _INITIAL_WEIGHTS = 2**40
 """The step number whose seed draws the initial weights; no training gets there."""
+
+_PUBLISHED_CHANNELS = 3
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,11 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Parts:
-    """The parts of a training that know nothing of devices."""
+    """The parts of a training that know nothing of devices.
+
+    Attributes:
+        weights: What became of `model.weights`; None without.
+    """
 
     config: Config
     dataset: Dataset
@@ -74,6 +81,7 @@ class Parts:
     preprocessing: Preprocessing
     order: BatchOrder
     learning_rate_factor: Schedule
+    weights: WeightsReport | None = None
 
 
 def open_dataset(
@@ -117,14 +125,14 @@ def _images_to_train_on(config: Config, source: Source, threads: int) -> tuple[I
     return reduce_images(source.images, headers, spare, most)
 
 
-def build_parts(config: Config, dataset: Dataset, say: Callable[[str], None], model: nn.Module | None = None) -> Parts:
+def build_parts(config: Config, dataset: Dataset, say: Callable[[str], None], built: Parts | None = None) -> Parts:
     """Build the model and everything that prepares its input.
 
     Args:
         config: Resolved.
         dataset: From `open_dataset`.
         say: Told what a person should know, such as weights that were left out.
-        model: Built already, for a config that differs in how it is trained only.
+        built: Parts whose model is taken, of a config that differs in how it is trained only.
 
     Raises:
         ConfigError, ModelError: whatever can't be built.
@@ -140,7 +148,7 @@ def build_parts(config: Config, dataset: Dataset, say: Callable[[str], None], mo
         settled(config.augment.eval),
         channels=settled(config.data.channels),
         fill=config.augment.fill,
-        interpolation=config.augment.interpolation,
+        interpolation=settled(config.augment.eval_interpolation),
     )
     _check_size("augment.train", plan.output_size, config)
     _check_size("augment.eval", preprocessing.input_size, config)
@@ -154,11 +162,10 @@ def build_parts(config: Config, dataset: Dataset, say: Callable[[str], None], mo
         channels=settled(config.data.channels),
         input_size=settled(config.model.input_size),
     )
-    if model is None:
-        model = make_model(config, architecture, say)
+    model, weights = make_model(config, architecture, say) if built is None else (built.model, built.weights)
     model.to(memory_format=memory_format(config))
     _check_batchnorm(config, model)
-    return Parts(config, dataset, task, architecture, model, plan, preprocessing, order, schedule)
+    return Parts(config, dataset, task, architecture, model, plan, preprocessing, order, schedule, weights)
 
 
 def _make_schedule(config: Config, steps_per_epoch: int) -> Schedule:
@@ -182,17 +189,35 @@ def make_plan(config: Config, native_size: tuple[int, int] | None) -> Plan:
     )
 
 
-def make_model(config: Config, architecture: Architecture, say: Callable[[str], None]) -> nn.Module:
-    """The model with its first weights, a function of `seed` or of a file, and its frozen parts."""
+def make_model(
+    config: Config, architecture: Architecture, say: Callable[[str], None]
+) -> tuple[nn.Module, WeightsReport | None]:
+    """The model with its first weights, a function of `seed` or of a file, and its frozen parts.
+
+    With the file's report, if there is a file.
+    """
     torch.manual_seed(step_seed(config.seed, _INITIAL_WEIGHTS, 0))
-    model = build_model(architecture, pretrained=config.model.pretrained)
+    model = build_model(architecture, pretrained=config.model.pretrained, stem_init=config.model.stem_init)
+    if config.model.pretrained and architecture.channels != _PUBLISHED_CHANNELS:
+        for name in stem_modules(model):
+            say(describe_stem(name, _PUBLISHED_CHANNELS, architecture.channels, config.model.stem_init))
+    report = None
     if config.model.weights is not None:
-        report = load_weights(model, Path(config.model.weights), architecture)
+        path = Path(config.model.weights)
+        report = load_weights(model, path, architecture, config.model.warm_start, config.model.stem_init)
         say(str(report))
-        if report.head_mismatch:
-            reset_head(model)
+        reset_heads(model, report.head_mismatch)
     freeze(model, config.model.frozen)
-    return model
+    _check_unfreezing(model, config)
+    return model, report
+
+
+def _check_unfreezing(model: nn.Module, config: Config) -> None:
+    """Try all entries of `train.unfreeze` before anything is trained, and freeze again."""
+    if config.train.unfreeze:
+        for stage in config.train.unfreeze:
+            unfreeze(model, stage.layers)
+        freeze(model, config.model.frozen)
 
 
 def memory_format(config: Config) -> torch.memory_format:

@@ -117,6 +117,8 @@ def _prepare_new(loaded: LoadedConfig, name: str, display: Display) -> Prepared:
     run = create_run(resolved.config.run, name)
     save_split(run.split_file, dataset.source, dataset.drawn)
     write_config(run.config_file, resolved.config, resolved.reasons)
+    if parts.weights is not None:
+        (run.path / "weights.txt").write_text(f"{parts.weights}\n\n{parts.weights.details()}\n", encoding="utf-8")
     # Last: a directory without it is not a run.
     run.write_request(Request(loaded.given, dict(resolved.reasons), _command_line()))
     return Prepared(run, parts)

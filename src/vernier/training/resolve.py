@@ -3,13 +3,15 @@
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from vernier.config.augment import AnyOperation
 from vernier.config.checks import CHECKS
+from vernier.config.model import ModelConfig
 from vernier.config.root import Config
 from vernier.config.settled import settled
 from vernier.data.source import Source
@@ -19,6 +21,8 @@ from vernier.data.wording import did_you_mean
 from vernier.errors import ConfigError, ConfigProblem
 from vernier.evaluation.metrics import metric_names, mode_of
 from vernier.models.defaults import ModelDefaults, model_defaults
+from vernier.models.from_bundle import bundle_normalisation
+from vernier.models.settle import settle_model
 from vernier.models.task import TaskName
 
 _SMALL = 64
@@ -100,11 +104,11 @@ def resolve(config: Config, source: Source, store: Store, name: str) -> Resolved
     Raises:
         ConfigError: a metric that this task does not have, or a setting that the chosen device does not.
     """
-    choices = _Choices(config)
+    choices = _with_settled_model(config)
     choices.choose("run.name", name, "from the config file or the data")
     _choose_machine(choices)
     _choose_data(choices, source, store)
-    defaults = model_defaults(config.model)
+    defaults = _model_defaults(choices.config.model)
     choices.choose("model.provider", defaults.provider, "the first that knows this name")
     size = _choose_input_size(choices, source, defaults)
     _choose_augmentation(choices, source, defaults, size)
@@ -117,9 +121,25 @@ def resolve(config: Config, source: Source, store: Store, name: str) -> Resolved
 
 def training_operations(config: Config, source: Source) -> tuple[AnyOperation, ...]:
     """`augment.train` as `resolve` will have it, of a config that may hold `auto`."""
-    choices, defaults = _Choices(config), model_defaults(config.model)
+    choices = _with_settled_model(config)
+    defaults = _model_defaults(choices.config.model)
     _choose_augmentation(choices, source, defaults, _choose_input_size(choices, source, defaults))
     return settled(choices.finish().config.augment.train)
+
+
+def _with_settled_model(config: Config) -> _Choices:
+    """Choices over the config with its model in our words, and the reasons for what changed."""
+    model, reason = settle_model(config.model)
+    before, after = config.model.model_dump(), model.model_dump()
+    changed = [f"model.{key}" for key in after if after[key] != before[key]]
+    return _Choices(config.model_copy(update={"model": model}), dict.fromkeys(changed, reason or ""))
+
+
+def _model_defaults(model: ModelConfig) -> ModelDefaults:
+    """What the model expects; with weights of a bundle, images normalised as those that it was trained on."""
+    defaults = model_defaults(model)
+    normalisation = None if model.weights is None else bundle_normalisation(Path(model.weights))
+    return defaults if normalisation is None else replace(defaults, mean=normalisation[0], std=normalisation[1])
 
 
 def _choose_machine(choices: _Choices) -> None:
@@ -144,7 +164,12 @@ def _choose_machine(choices: _Choices) -> None:
     choices.choose("data.threads", share, "as many as compute threads")
     choices.choose("train.precision", "32-true", "exact")
     choices.choose("train.fp32_layers", (), "nothing is measured")
-    choices.choose("train.memory_format", "channels_last", "faster on CPUs and GPUs")
+    algebra = choices.config.model.algebra is not None
+    choices.choose(
+        "train.memory_format",
+        "contiguous" if algebra else "channels_last",
+        "the parts of a number lie side by side" if algebra else "faster on CPUs and GPUs",
+    )
     choices.choose("train.compile", False, "nothing is measured")
     choices.choose("train.allocator", "keep" if sys.platform == "linux" else "system", "spares page faults")
     choices.choose("train.matmul_precision", "highest", "exact")
@@ -214,6 +239,11 @@ def _choose_augmentation(choices: _Choices, source: Source, defaults: ModelDefau
         operations = choices.current(f"augment.{phase}")
         filled = [_fill_operation(operation, size, mean, std) for operation in operations]
         choices.values[f"augment.{phase}"] = filled
+    choices.choose(
+        "augment.eval_interpolation",
+        defaults.interpolation if choices.config.model.pretrained else augment.interpolation,
+        "the published weights' own" if choices.config.model.pretrained else "augment.interpolation",
+    )
     on_device = choices.current("train.accelerator") != "cpu"
     choices.choose(
         "augment.backend",

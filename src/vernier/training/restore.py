@@ -8,6 +8,7 @@ from vernier.training.log import logger
 from vernier.training.run_directory import RunDirectory
 from vernier.training.setup import Setup
 from vernier.training.state import TrainState
+from vernier.training.unfreezing import unfrozen_for
 
 
 def save_state(setup: Setup, run: RunDirectory, state: TrainState) -> None:
@@ -26,22 +27,26 @@ def save_state(setup: Setup, run: RunDirectory, state: TrainState) -> None:
     setup.group.barrier()
 
 
-def restore(setup: Setup, run: RunDirectory) -> TrainState:
-    """Put model and optimizer back to the newest checkpoint; a fresh state when there is none."""
+def restore(setup: Setup, run: RunDirectory) -> tuple[Setup, TrainState]:
+    """Put model and optimizer back to the newest checkpoint; a fresh state when there is none.
+
+    Layers that had begun to train do so again.
+    """
     warn = logger.warning if setup.group.rank == 0 else _nowhere
     saved = run.checkpoints(setup.config.run).load_newest(warn)
     if saved is None:
-        return TrainState()
+        return setup, TrainState()
+    state = TrainState.from_dict(saved["state"])
+    setup = unfrozen_for(setup, state.epoch)
     setup.model.load_state_dict(saved["model"])
     _restore_optimizer(setup.optimizer, saved["optimizer"])
-    state = TrainState.from_dict(saved["state"])
     _forget_stale_stop(setup, state)
     if setup.group.rank != 0:
         state.loss_sum = state.correct = 0.0
         state.count = 0
     else:
         logger.info("resuming at step %d (epoch %d, batch %d)", state.step, state.epoch + 1, state.batch)
-    return state
+    return setup, state
 
 
 def _restore_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:

@@ -30,12 +30,15 @@ class Setup:
 
     Attributes:
         parts: What it is made of; `parts.model` is the bare model, whose weights are saved.
-        module: What a step trains as Fabric wraps it: the model, or with cached features its second part.
+        trained: What a step trains: the model, compiled or not, or with cached features its second part.
+        module: The same as Fabric wraps it.
         base_learning_rates: Of each parameter group, before the schedule's factor.
         features: What stands in for images when features are cached.
+        unfrozen: How many entries of `train.unfreeze` have begun.
     """
 
     parts: Parts
+    trained: nn.Module
     module: nn.Module
     optimizer: torch.optim.Optimizer
     base_learning_rates: tuple[float, ...]
@@ -43,6 +46,7 @@ class Setup:
     fabric: Fabric
     group: Group
     features: CachedFeatures | None = None
+    unfrozen: int = 0
 
     @property
     def config(self) -> Config:
@@ -100,7 +104,7 @@ def build_setup(parts: Parts, fabric: Fabric, display: Display | None = None) ->
         world_size=fabric.world_size,
     )
     group = Group(fabric.global_rank, fabric.world_size, fabric.device)
-    return Setup(parts, module, wrapped_optimizer, base_learning_rates, loader, fabric, group, features)
+    return Setup(parts, trained, module, wrapped_optimizer, base_learning_rates, loader, fabric, group, features)
 
 
 def _compiled(parts: Parts, fabric: Fabric) -> nn.Module:

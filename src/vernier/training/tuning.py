@@ -61,7 +61,7 @@ def tune(
 
 def _with(resolved: Resolved, parts: Parts, settings: dict[str, Any], reason: str, say: Say) -> tuple[Resolved, Parts]:
     changed = resolved.with_settings(settings, dict.fromkeys(settings, reason))
-    return changed, build_parts(changed.config, parts.dataset, say, parts.model)
+    return changed, build_parts(changed.config, parts.dataset, say, parts)
 
 
 def _settle_features(asked: Config, resolved: Resolved, parts: Parts, say: Say) -> tuple[Resolved, Parts]:
@@ -90,7 +90,7 @@ def _tune_speed(
     else:
         say(f"speed: measured before on this machine ({file})")
     changed = resolved.with_settings(tuned.settings, tuned.reasons)
-    return changed, build_parts(changed.config, parts.dataset, say, parts.model)
+    return changed, build_parts(changed.config, parts.dataset, say, parts)
 
 
 def _measure(asked: Config, parts: Parts, total_steps: int, say: Say) -> tuple[Tuned, bool]:

@@ -1,0 +1,48 @@
+"""Frozen layers that begin to train in a later epoch (`train.unfreeze`)."""
+
+from dataclasses import replace
+
+from vernier.config.settled import settled
+from vernier.config.train import UnfreezeConfig
+from vernier.models.freeze import unfreeze
+from vernier.optim.optimizers import parameter_groups
+from vernier.training.log import logger
+from vernier.training.setup import Setup
+
+
+def unfrozen_for(setup: Setup, epoch: int) -> Setup:
+    """The training with all stages applied that have begun by an epoch.
+
+    Which stages a training has been through shows in its optimizer: a checkpoint that is written after this for the
+    same epoch has the same parameter groups.
+
+    Args:
+        setup: Through all stages of earlier epochs, or through none.
+        epoch: The epoch that trains next, from 0.
+    """
+    done = setup.unfrozen
+    for stage in setup.config.train.unfreeze[done:]:
+        if stage.epoch <= epoch + 1:
+            setup = _unfrozen(setup, stage)
+    return setup
+
+
+def _unfrozen(setup: Setup, stage: UnfreezeConfig) -> Setup:
+    parameters = unfreeze(setup.model, stage.layers)
+    if setup.group.rank == 0:
+        count = sum(parameter.numel() for parameter in parameters)
+        logger.info("from epoch %d on, %s more parameters train", stage.epoch, f"{count:,}")
+    optimizer = setup.optimizer.optimizer  # type: ignore[attr-defined]
+    rate = settled(setup.config.optimizer.lr) if stage.lr is None else stage.lr
+    for group in parameter_groups(parameters, setup.config.optimizer):
+        optimizer.add_param_group({**group, "lr": rate})
+    added = len(optimizer.param_groups) - len(setup.base_learning_rates)
+    # Processes exchange the gradients of what trained when the module was wrapped.
+    module, wrapped = setup.fabric.setup(setup.trained, optimizer, move_to_device=True)
+    return replace(
+        setup,
+        module=module,
+        optimizer=wrapped,
+        base_learning_rates=(*setup.base_learning_rates, *(rate,) * added),
+        unfrozen=setup.unfrozen + 1,
+    )
