@@ -60,9 +60,7 @@ def map_numbers(x: Tensor, matrix: Tensor, shift: Tensor) -> Tensor:
         Like `x`.
     """
     with full_precision(x):
-        parts = (
-            _parts(x, matrix.shape[-1]).to(matrix.dtype, copy=True, memory_format=torch.contiguous_format).flatten(2)
-        )
+        parts = _parts(x, matrix.shape[-1], matrix.dtype)
         return _merged(torch.baddbmm(shift[:, :, None], matrix, parts), _layout(x))
 
 
@@ -73,9 +71,9 @@ class _Normalise(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, scale: Tensor, shift: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
         """As `normalise`."""
         with full_precision(x):
-            parts = _parts(x, scale.shape[-1])
-            mean = parts.mean((2, 3), dtype=shift.dtype)
-            centred = _centred(parts, mean)
+            centred = _parts(x, scale.shape[-1], shift.dtype)
+            mean = centred.mean(2)
+            centred -= mean[:, :, None]
             covariance = centred @ centred.mT / centred.shape[-1]
             root = inverse_root(covariance, eps)
             y = _merged(torch.baddbmm(shift[:, :, None], scale @ root, centred), _layout(x))
@@ -91,15 +89,13 @@ class _Normalise(torch.autograd.Function):
         centred, scale, root = ctx.saved_tensors
         values = centred.shape[-1]
         with full_precision(gradient):
-            parts = _parts(gradient, centred.shape[1])
-            means = parts.mean((2, 3), dtype=centred.dtype)
-            # The mean's own gradient takes away that of the rest.
-            arriving = _centred(parts, means)
-            of_matrix = arriving @ centred.mT
+            arriving, back = _parts(gradient, centred.shape[1], centred.dtype), (scale @ root).mT
+            of_shift, of_matrix = arriving.sum(2), arriving @ centred.mT
             of_covariance = _through_root(scale.mT @ of_matrix, root)
-            of_x = (scale @ root).mT @ arriving
+            of_mean = -back @ of_shift[:, :, None]
+            of_x = torch.baddbmm(of_mean / values, back, arriving)
             of_x.baddbmm_((of_covariance + of_covariance.mT) / values, centred)
-            return _merged(of_x, ctx.layout), of_matrix @ root.mT, means * values, None
+            return _merged(of_x, ctx.layout), of_matrix @ root.mT, of_shift, None
 
 
 def _through_root(gradient: Tensor, root: Tensor) -> Tensor:
@@ -112,10 +108,11 @@ def _through_root(gradient: Tensor, root: Tensor) -> Tensor:
     return root.mT @ lower @ root
 
 
-def _parts(x: Tensor, blades: int) -> Tensor:
-    """(B*N, C, H, W) or (B*N, C) to (C, N, B, P) with P pixels, which are next to each other."""
+def _parts(x: Tensor, blades: int, dtype: torch.dtype) -> Tensor:
+    """A copy of (B*N, C, H, W) or (B*N, C) as (C, N, M)."""
     pixels = x.contiguous().flatten(2) if x.ndim > 2 else x.unsqueeze(-1)
-    return torch.unflatten(pixels, 0, (-1, blades)).permute(2, 1, 0, 3)
+    parts = torch.unflatten(pixels, 0, (-1, blades)).permute(2, 1, 0, 3)
+    return parts.to(dtype, copy=True, memory_format=torch.contiguous_format).flatten(2)
 
 
 def _merged(parts: Tensor, layout: Layout) -> Tensor:
