@@ -48,6 +48,10 @@ def test_every_shell_block_runs(page, place):
         name = re.match(r"# (\S+\.yaml)\n", block)
         if name:
             (place / name[1]).write_text(block)
+    for block in blocks(page, "python"):
+        name = re.match(r"# (\S+\.py)\n", block)
+        if name:
+            (place / name[1]).write_text(block)
     for block in blocks(page, "sh"):
         for line in block.strip().splitlines():
             # The environment is set up already, and the suite does not run itself.

@@ -3,94 +3,23 @@
 import json
 import sys
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from vernier import __version__
+from vernier.cli_help import HELP, VERB_HELP
 from vernier.errors import VernierError
 
-_HELP = """\
-usage: vernier VERB ...
-
-  quickstart                           train on the bundled digits, evaluate, write a report
-  train [CONFIG.yaml] [key=value ...]  train; data=DIR is enough
-  resume RUN [key=value ...]           go on with an interrupted or finished run
-  evaluate BUNDLE|RUN [data=DIR]       measure a model on a data set
-  predict BUNDLE|RUN IMAGE|DIR ...     classify images
-  benchmark train|pipeline [CONFIG.yaml] [key=value ...]
-                                       images per second of training steps or of the input pipeline
-  find batch_size|lr [CONFIG.yaml] [key=value ...]
-                                       the largest batch that fits the memory; a learning rate that trains
-  models [PATTERN]                     names for model=NAME
-  config [CONFIG.yaml] [key=value ...] show a config with its defaults; --schema prints the JSON Schema
-
-`key=value` and `--key value` are the same. `vernier VERB --help` tells more. `--json` prints one JSON object on
-standard output and nothing else there. Exit status: 0 done; 1 done, but something in the input failed; 2 an error
-that you can mend; 130 or 143 stopped by a signal, resumable."""
-
-_VERB_HELP = {
-    "quickstart": """\
-usage: vernier quickstart [key=value ...] [--json]
-
-Trains a small network on scikit-learn's digits (1797 pictures of real handwriting, no download), evaluates it on
-the held-out test split and writes a report.""",
-    "train": """\
-usage: vernier train [CONFIG.yaml] [key=value ...] [--json]
-
-  vernier train data=photos                      class folders; photos/train, photos/val, photos/test when there
-  vernier train data=photos model=resnet18 train.epochs=20 optimizer.lr=0.01
-  vernier train recipe.yaml --data.batch_size 64
-
-The same command again resumes an interrupted training. run.new=true starts afresh. docs/config-reference.md lists
-all keys.""",
-    "resume": """\
-usage: vernier resume RUN [key=value ...] [--json]
-
-Goes on with an interrupted run, or with a finished one for more epochs: vernier resume RUN train.epochs=30""",
-    "evaluate": """\
-usage: vernier evaluate BUNDLE|RUN [data=DIR] [key=value ...] [--split train|val|test|all] [--output DIR]
-                        [--trust] [--json]
-
-Measures a model on class folders or any other source. Without `data`, a run is measured on its own data.
---output writes predictions, per-class figures and the confusion matrix there. --trust imports your own code when
-the model is made by it.""",
-    "predict": """\
-usage: vernier predict BUNDLE|RUN IMAGE|DIR ... [--top-k N] [--probabilities] [--csv FILE] [--jsonl FILE]
-                       [--batch-size N] [--trust] [--json]
-
-Classifies images. Files that can't be read are listed at the end, with exit status 1. --trust imports your own code
-when the model is made by it.""",
-    "benchmark": """\
-usage: vernier benchmark train|pipeline [CONFIG.yaml] [key=value ...] [--seconds S] [--end-to-end] [--json]
-
-train: optimizer steps on a batch that lies on the device; --end-to-end takes batches from the loader, tells how much
-of the time the steps wait for them, and compares.
-pipeline: from file or store to the normalised float batch that the first layer receives.
-Both print images per second, step times, ms of each stage and the memory peak. --seconds (default 10) bounds it all,
-warm-up included, once the data set is open and the speed settings are chosen (train.speed=off does without).""",
-    "find": """\
-usage: vernier find batch_size|lr [CONFIG.yaml] [key=value ...] [--json]
-
-batch_size: the largest power of two of images a step that fits the memory, with a margin, by real steps of the model.
-lr: a learning rate by a range test: real steps while it grows until the loss diverges, then a short training with it.
-Nothing is kept but what is printed: put it on the command line, or write data.batch_size=auto, optimizer.lr=auto.""",
-    "models": """\
-usage: vernier models [PATTERN] [--json]
-
-Lists the architectures that model=NAME takes, and who provides each: vernier models '*resnet18*'""",
-    "config": """\
-usage: vernier config [CONFIG.yaml] [key=value ...] [--json]
-       vernier config --schema
-
-Shows a config with all defaults, or the JSON Schema that editors complete and check YAML files by.""",
-}
+_SOON = 10
+"""So many networks are built without saying that it takes time."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help", "help"):
-        print(_HELP)
+        print(HELP)
         return 0
     if words[0] in ("-V", "--version"):
         print(f"vernier {__version__}")
@@ -99,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if verb not in _VERBS:
         return _unknown_verb(verb)
     if any(word in ("-h", "--help") for word in rest):
-        print(_VERB_HELP[verb])
+        print(VERB_HELP[verb])
         return 0
     return _run(verb, rest)
 
@@ -246,17 +175,41 @@ def _print_result(result: Any, as_json: bool) -> None:
 
 
 def _models(words: list[str]) -> int:
-    from vernier.models.providers import list_models
+    if words[:1] == ["show"]:
+        return _show_model(words[1:])
+    from vernier.models import catalog, catalog_text
 
-    as_json = _take_switch(words, "--json")
-    if len(words) > 1:
-        raise UsageError("models", f"one pattern at a time, not {' '.join(words)}")
-    found = list_models(words[0] if words else "*")
+    as_json, classes = _take_switch(words, "--json"), _take_count(words, "models", "--classes", catalog.CLASSES)
+    size, provider = _take_image_size(words), _take_provider(words, catalog.LISTED)
+    pattern = _only_word(words, "models", "pattern") if words else "*"
+    rows = catalog.find_rows(pattern, provider)
+    if not rows:
+        close = ", ".join(catalog.nearest_names(pattern))
+        print(f"no network matches {pattern!r}{f'; the nearest: {close}' if close else ''}", file=sys.stderr)
+    slow = catalog.needs_building(rows, size)
+    if slow > _SOON:
+        print(f"building {slow} networks to count them; a narrower pattern is quicker", file=sys.stderr)
+    entries = catalog.list_entries(rows, classes, size)
     if as_json:
-        _print_json([{"name": name, "provider": provider} for name, provider in found])
-    else:
-        print("\n".join(f"{name}  ({provider})" for name, provider in found))
-    return 0 if found else 1
+        _print_json([entry.to_json() for entry in entries])
+    elif rows:
+        print(catalog_text.text_table(entries))
+    return 0 if rows else 1
+
+
+def _show_model(words: list[str]) -> int:
+    from vernier.models.catalog import CLASSES
+
+    as_json, classes = _take_switch(words, "--json"), _take_count(words, "models", "--classes", CLASSES)
+    size, frozen = _take_image_size(words), _take_value(words, "--frozen")
+    name = _take_path(words, "models", "NAME")
+    overrides = [f"model.name={name}", *words, *([] if frozen is None else [f"model.frozen={frozen}"])]
+    from vernier.config.loading import load_config
+    from vernier.models.layer_table import layer_table
+
+    model = load_config(None, overrides, checks=()).config.model
+    _print_result(layer_table(model, classes, size), as_json)
+    return 0
 
 
 def _config(words: list[str]) -> int:
@@ -284,7 +237,7 @@ class UsageError(VernierError):
     """A verb's words are off."""
 
     def __init__(self, verb: str, problem: str) -> None:
-        super().__init__(f"{problem}\n{_VERB_HELP[verb]}")
+        super().__init__(f"{problem}\n{VERB_HELP[verb]}")
 
 
 def _take_switch(words: list[str], name: str) -> bool:
@@ -309,6 +262,33 @@ def _take_count(words: list[str], verb: str, name: str, default: int) -> int:
     if text is not None and not (text.isdecimal() and int(text) > 0):
         raise UsageError(verb, f"{name} takes a whole number, at least 1, not {text!r}")
     return default if text is None else int(text)
+
+
+def _take_image_size(words: list[str]) -> tuple[int, int, int] | None:
+    """`--input-size H W [C]`; three channels when they are not given."""
+    if "--input-size" not in words:
+        return None
+    start = words.index("--input-size")
+    numbers = list(takewhile(str.isdecimal, words[start + 1 : start + 4]))
+    sizes = [int(number) for number in numbers]
+    if len(sizes) < 2 or 0 in sizes:
+        raise UsageError("models", f"--input-size takes two or three whole numbers, not {' '.join(numbers)!r}")
+    del words[start : start + 1 + len(sizes)]
+    height, width, channels = (*sizes, 3)[:3]
+    return height, width, channels
+
+
+def _take_provider(words: list[str], choices: tuple[str, ...]) -> Any:
+    given = _take_value(words, "--provider")
+    if given not in (None, *choices):
+        raise UsageError("models", f"--provider takes {', '.join(choices)}, not {given!r}")
+    return given
+
+
+def _only_word(words: list[str], verb: str, what: str) -> str:
+    if len(words) > 1 or words[0].startswith("-"):
+        raise UsageError(verb, f"one {what} at a time, not {' '.join(words)}")
+    return words[0]
 
 
 def _take_seconds(words: list[str]) -> float:

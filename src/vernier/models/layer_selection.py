@@ -33,6 +33,8 @@ def select_parameters(module: nn.Module, selection: Sequence[str], key: str) -> 
 def _selected(module: nn.Module, item: str, key: str) -> Iterable[str]:
     inner = item.strip().removeprefix("(").removesuffix(")").strip()
     if _ITEMS.fullmatch(inner):
+        if item.count("(") != item.count(")"):
+            raise ModelError(f"{key}={item}: a bracket is missing; write ({inner})")
         layers = parametered_layers(module)
         return [name for part in inner.split(",") for name in _by_index(layers, part.strip(), item, key)]
     return _by_name(module, item, key)

@@ -17,6 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 from torch.utils.flop_counter import FlopCounterMode
 
+from vernier.models.algebra.layout import HyperLayer
 from vernier.models.freeze import set_training_mode
 from vernier.models.head import head_modules
 
@@ -124,7 +125,7 @@ class _Tracer(fx.Tracer):
         self._inside_trained = inside_trained
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        if super().is_leaf_module(m, module_qualified_name) or _drop_probability(m) > 0:
+        if super().is_leaf_module(m, module_qualified_name) or _drop_probability(m) > 0 or isinstance(m, HyperLayer):
             return True
         trains = {parameter.requires_grad for parameter in m.parameters()}
         # A trained BatchNorm counts its batches where it runs, and must not do so while it is traced.

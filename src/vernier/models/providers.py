@@ -1,7 +1,6 @@
 """From a model's name to a network fitted to its data."""
 
-from collections.abc import Mapping
-from fnmatch import fnmatch
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import nn
@@ -14,7 +13,8 @@ from vernier.models.from_callable import PythonProvider, ZooProvider
 from vernier.models.from_timm import TimmProvider
 from vernier.models.from_torchvision import TorchvisionProvider
 from vernier.models.head import fit_head, insert_head_layers
-from vernier.models.provider import ModelProvider, StemInit, did_you_mean
+from vernier.models.provider import ModelProvider, StemInit
+from vernier.models.spellings import nearest
 from vernier.models.width import divide_width
 
 PROVIDERS: Mapping[Provider, ModelProvider] = {
@@ -42,7 +42,7 @@ def find_provider(model: ModelConfig) -> Provider:
             return provider
     names = [name for candidate in PROVIDERS.values() for name in candidate.names()]
     raise ModelError(
-        f"model.name={model.name}: neither the zoo, timm nor torchvision has it.{did_you_mean(model.name, names)} "
+        f"model.name={model.name}: neither the zoo, timm nor torchvision has it.{_nearest(model.name, names)} "
         "`vernier models PATTERN` lists names; your own code is package.module:callable"
     )
 
@@ -107,25 +107,21 @@ def _refuse_hub(name: str) -> None:
         )
 
 
-def list_models(pattern: str) -> list[tuple[str, Provider]]:
-    """Names that match a shell pattern and who provides each, in the order in which `provider=auto` asks."""
-    return [
-        (name, provider)
-        for provider, candidate in PROVIDERS.items()
-        for name in sorted(candidate.names())
-        if fnmatch(name, pattern)
-    ]
-
-
 def _require_known(name: str, provider: Provider) -> Provider:
     if PROVIDERS[provider].knows(name):
         return provider
     others = [other for other, candidate in PROVIDERS.items() if other != "python" and candidate.knows(name)]
     elsewhere = f" {others[0]} has it: model.provider={others[0]}." if others else ""
-    suggestion = did_you_mean(name, PROVIDERS[provider].names())
+    suggestion = _nearest(name, PROVIDERS[provider].names())
     raise ModelError(
         f"model.name={name}: {provider} does not have it.{elsewhere}{suggestion} `vernier models PATTERN` lists names"
     )
+
+
+def _nearest(name: str, names: Iterable[str]) -> str:
+    """` Did you mean a, b?`, other tools' spellings included; nothing when no name is close."""
+    close = nearest(name, names)
+    return f" Did you mean {', '.join(close)}?" if close else ""
 
 
 @torch.no_grad()

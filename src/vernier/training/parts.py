@@ -197,6 +197,9 @@ def make_model(
     With the file's report, if there is a file.
     """
     torch.manual_seed(step_seed(config.seed, _INITIAL_WEIGHTS, 0))
+    if config.model.stem_init != "auto" and not (config.model.pretrained or config.model.weights):
+        message = "says where loaded weights go, and none are loaded; set model.pretrained or model.weights too"
+        raise ConfigError([ConfigProblem("model.stem_init", message)])
     model = build_model(architecture, pretrained=config.model.pretrained, stem_init=config.model.stem_init)
     if config.model.pretrained and architecture.channels != _PUBLISHED_CHANNELS:
         for name in stem_modules(model):

@@ -1,0 +1,90 @@
+"""What `vernier --help` and `vernier VERB --help` print."""
+
+HELP = """\
+usage: vernier VERB ...
+
+  quickstart                           train on the bundled digits, evaluate, write a report
+  train [CONFIG.yaml] [key=value ...]  train; data=DIR is enough
+  resume RUN [key=value ...]           go on with an interrupted or finished run
+  evaluate BUNDLE|RUN [data=DIR]       measure a model on a data set
+  predict BUNDLE|RUN IMAGE|DIR ...     classify images
+  benchmark train|pipeline [CONFIG.yaml] [key=value ...]
+                                       images per second of training steps or of the input pipeline
+  find batch_size|lr [CONFIG.yaml] [key=value ...]
+                                       the largest batch that fits the memory; a learning rate that trains
+  models [PATTERN] | show NAME         names for model=NAME, with what they cost; the layers of one
+  config [CONFIG.yaml] [key=value ...] show a config with its defaults; --schema prints the JSON Schema
+
+`key=value` and `--key value` are the same. `vernier VERB --help` tells more. `--json` prints one JSON object on
+standard output and nothing else there. Exit status: 0 done; 1 done, but something in the input failed; 2 an error
+that you can mend; 130 or 143 stopped by a signal, resumable."""
+
+VERB_HELP = {
+    "quickstart": """\
+usage: vernier quickstart [key=value ...] [--json]
+
+Trains a small network on scikit-learn's digits (1797 pictures of real handwriting, no download), evaluates it on
+the held-out test split and writes a report.""",
+    "train": """\
+usage: vernier train [CONFIG.yaml] [key=value ...] [--json]
+
+  vernier train data=photos                      class folders; photos/train, photos/val, photos/test when there
+  vernier train data=photos model=resnet18 train.epochs=20 optimizer.lr=0.01
+  vernier train recipe.yaml --data.batch_size 64
+
+The same command again resumes an interrupted training. run.new=true starts afresh. docs/config-reference.md lists
+all keys.""",
+    "resume": """\
+usage: vernier resume RUN [key=value ...] [--json]
+
+Goes on with an interrupted run, or with a finished one for more epochs: vernier resume RUN train.epochs=30""",
+    "evaluate": """\
+usage: vernier evaluate BUNDLE|RUN [data=DIR] [key=value ...] [--split train|val|test|all] [--output DIR]
+                        [--trust] [--json]
+
+Measures a model on class folders or any other source. Without `data`, a run is measured on its own data.
+--output writes predictions, per-class figures and the confusion matrix there. --trust imports your own code when
+the model is made by it.""",
+    "predict": """\
+usage: vernier predict BUNDLE|RUN IMAGE|DIR ... [--top-k N] [--probabilities] [--csv FILE] [--jsonl FILE]
+                       [--batch-size N] [--trust] [--json]
+
+Classifies images. Files that can't be read are listed at the end, with exit status 1. --trust imports your own code
+when the model is made by it.""",
+    "benchmark": """\
+usage: vernier benchmark train|pipeline [CONFIG.yaml] [key=value ...] [--seconds S] [--end-to-end] [--json]
+
+train: optimizer steps on a batch that lies on the device; --end-to-end takes batches from the loader, tells how much
+of the time the steps wait for them, and compares.
+pipeline: from file or store to the normalised float batch that the first layer receives.
+Both print images per second, step times, ms of each stage and the memory peak. --seconds (default 10) bounds it all,
+warm-up included, once the data set is open and the speed settings are chosen (train.speed=off does without).""",
+    "find": """\
+usage: vernier find batch_size|lr [CONFIG.yaml] [key=value ...] [--json]
+
+batch_size: the largest power of two of images a step that fits the memory, with a margin, by real steps of the model.
+lr: a learning rate by a range test: real steps while it grows until the loss diverges, then a short training with it.
+Nothing is kept but what is printed: put it on the command line, or write data.batch_size=auto, optimizer.lr=auto.""",
+    "models": """\
+usage: vernier models [PATTERN] [--classes N] [--input-size H W [C]] [--provider zoo|timm|torchvision] [--json]
+       vernier models show NAME [--classes N] [--input-size H W [C]] [--frozen SPEC] [key=value ...] [--json]
+
+Names for model=NAME: Vernier's own zoo, then timm and torchvision, with parameters (BatchNorm's running means and
+variances included), how many of them train, multiply-accumulates for one image, the size of that image, and whether
+there are published weights (model.pretrained=true). Without wildcards a PATTERN may stand anywhere in the name. For
+1000 classes and each network's own image unless told otherwise; for other images every network that matches is built,
+which takes about 0.3 s each, and those that can't take them have no figures. Nothing found is exit status 1.
+
+  vernier models                       everything
+  vernier models 'resnet1*' --classes 10
+  vernier models mobilenet --input-size 128 128 1
+
+show: the layers that have parameters, with the index that model.frozen=SPEC counts by.
+
+  vernier models show resnet18 --frozen '(0:-1)' model.width_divisor=2""",
+    "config": """\
+usage: vernier config [CONFIG.yaml] [key=value ...] [--json]
+       vernier config --schema
+
+Shows a config with all defaults, or the JSON Schema that editors complete and check YAML files by.""",
+}
