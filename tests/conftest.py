@@ -5,6 +5,12 @@ import os
 # Compute threads on shared cores wait for each other; tests that need several set them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+if "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "sched_setaffinity"):
+    # Each process of the suite has processors of its own, so trainings that take all they see take no others'.
+    number, count = int(os.environ["PYTEST_XDIST_WORKER"][2:]), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    processors = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, processors[number::count] or processors)
+
 import random
 import signal
 import sys

@@ -244,7 +244,7 @@ def _as_nobody(directory: Path, function):
     """Call a function without the superuser's rights to read everything."""
     if os.geteuid() != 0:
         return function()
-    modes = {parent: parent.stat().st_mode for parent in (directory, *directory.parents[:2])}
+    modes = {parent: parent.stat().st_mode for parent in (directory, *directory.parents[:3])}
     for parent, mode in modes.items():
         parent.chmod(mode | 0o011)
     os.seteuid(65534)

@@ -54,10 +54,10 @@ class ModelConfig(Section):
     weights: Text | None = None
     """Start from a local `.safetensors` file, a `.pth` state dict, a bundle or a run directory."""
     warm_start: WarmStartConfig = WarmStartConfig()
-    stem_init: tuple[StemSource, ...] | Auto = "auto"
+    stem_init: tuple[StemSource, ...] | None = None
     """With loaded weights and other channels than theirs: where the weights of each channel come from, such as
-    `[red, green, blue, mean]`; sum is that of the three. auto: red, green and blue are kept and further channels
-    get their mean; one channel gets their sum; two channels get red and green, times 3/2."""
+    `[red, green, blue, mean]`; sum is that of the three. Not given: red, green and blue are kept and further
+    channels get their mean; one channel gets their sum; two channels get red and green, times 3/2."""
     head: tuple[HeadLayer, ...] = ()
     """Layers before the classifier: `[batchnorm, dropout: 0.3, linear: 256, relu]`."""
     head_name: Text | None = None

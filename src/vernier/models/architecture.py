@@ -51,8 +51,8 @@ class Architecture:
 
     def to_json(self) -> dict[str, Any]:
         """The architecture as JSON values; `from_json` reads them back."""
-        values: dict[str, Any] = _ADAPTER.dump_python(self, mode="json")
-        return values
+        values: dict[str, Any] = _ADAPTER.dump_python(self)
+        return {**values, "input_size": list(self.input_size), "head": list(values["head"])}
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> "Architecture":

@@ -29,6 +29,7 @@ from vernier.errors import ConfigError, ConfigProblem, DataError
 from vernier.models.architecture import Architecture
 from vernier.models.freeze import freeze, unfreeze
 from vernier.models.head import reset_heads
+from vernier.models.provider import StemInit
 from vernier.models.providers import build_model, make_architecture
 from vernier.models.stem import describe_stem, stem_modules
 from vernier.models.task import Task, make_task
@@ -197,22 +198,28 @@ def make_model(
     With the file's report, if there is a file.
     """
     torch.manual_seed(step_seed(config.seed, _INITIAL_WEIGHTS, 0))
-    if config.model.stem_init != "auto" and not (config.model.pretrained or config.model.weights):
-        message = "says where loaded weights go, and none are loaded; set model.pretrained or model.weights too"
-        raise ConfigError([ConfigProblem("model.stem_init", message)])
-    model = build_model(architecture, pretrained=config.model.pretrained, stem_init=config.model.stem_init)
+    stem_init = _stem_init(config)
+    model = build_model(architecture, pretrained=config.model.pretrained, stem_init=stem_init)
     if config.model.pretrained and architecture.channels != _PUBLISHED_CHANNELS:
         for name in stem_modules(model):
-            say(describe_stem(name, _PUBLISHED_CHANNELS, architecture.channels, config.model.stem_init))
+            say(describe_stem(name, _PUBLISHED_CHANNELS, architecture.channels, stem_init))
     report = None
     if config.model.weights is not None:
-        path = Path(config.model.weights)
-        report = load_weights(model, path, architecture, config.model.warm_start, config.model.stem_init)
+        report = load_weights(model, config.model.weights, architecture, config.model.warm_start, stem_init)
         say(str(report))
         reset_heads(model, report.head_mismatch)
     freeze(model, config.model.frozen)
     _check_unfreezing(model, config)
     return model, report
+
+
+def _stem_init(config: Config) -> StemInit:
+    if config.model.stem_init is None:
+        return "auto"
+    if not config.model.pretrained and config.model.weights is None:
+        message = "says where loaded weights go, and none are loaded; set model.pretrained or model.weights too"
+        raise ConfigError([ConfigProblem("model.stem_init", message)])
+    return config.model.stem_init
 
 
 def _check_unfreezing(model: nn.Module, config: Config) -> None:
