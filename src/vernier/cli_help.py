@@ -79,7 +79,7 @@ which takes about 0.3 s each, and those that can't take them have no figures. No
   vernier models 'resnet1*' --classes 10
   vernier models mobilenet --input-size 128 128 1
 
-show: the layers that have parameters, with the index that model.frozen=SPEC counts by.
+show: the layers that have parameters, with the index that model.frozen=SPEC counts by. NAME may be a bundle or a run.
 
   vernier models show resnet18 --frozen '(0:-1)' model.width_divisor=2""",
     "config": """\

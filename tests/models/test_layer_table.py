@@ -6,8 +6,11 @@ from vernier.config.head import DropoutLayer, LinearLayer
 from vernier.config.loading import load_config
 from vernier.config.model import ModelConfig
 from vernier.errors import ModelError
+from vernier.models.architecture import Architecture
+from vernier.models.bundle import BundleInfo, save_bundle
 from vernier.models.layer_table import layer_table
 from vernier.models.layers import parametered_layers
+from vernier.models.providers import build_model
 from vernier.models.zoo import ZOO
 
 
@@ -102,3 +105,13 @@ def test_text_and_json_tell_the_same():
     assert lines[0].split() == ["0", "0", "Conv2d", "32x8x8", "288", "no"]
     assert len(lines) == len(values["layers"])
     assert totals.startswith(f"{table.parameters:,} parameters")
+
+
+def test_a_bundle_shows_its_own_network(tmp_path):
+    architecture = Architecture("zoo", "digits_cnn", {}, 7, 1, (8, 8), width_divisor=2)
+    info = BundleInfo(architecture, tuple("abcdefg"), "multiclass", {}, 0.5, None, {}, {})
+    save_bundle(tmp_path / "best", build_model(architecture), info)
+    table = layer_table(ModelConfig(name=str(tmp_path / "best"), frozen="backbone"), 1000)
+    assert table.architecture == architecture
+    assert [row.frozen for row in table.layers] == [True] * 8 + [False]
+    assert table.layers[-1].parameters == 7 * 33

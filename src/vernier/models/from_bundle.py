@@ -29,13 +29,24 @@ def model_of_bundle(model: ModelConfig) -> ModelConfig | None:
     Raises:
         ModelError: the bundle can't be read, or keys that its architecture fixes are set.
     """
+    architecture = bundle_architecture(model)
+    if architecture is None:
+        return None
+    input_size = architecture.input_size if model.input_size == "auto" else model.input_size
+    return model.model_copy(update={**_fields(architecture), "weights": model.name, "input_size": input_size})
+
+
+def bundle_architecture(model: ModelConfig) -> Architecture | None:
+    """The architecture of the bundle that `model.name` is; None when it is no bundle or run directory.
+
+    Raises:
+        ModelError: the bundle can't be read, or keys that its architecture fixes are set.
+    """
     directory = _bundle_at(Path(model.name))
     if directory is None:
         return None
     _require_free(model)
-    architecture = read_info(directory).architecture
-    input_size = architecture.input_size if model.input_size == "auto" else model.input_size
-    return model.model_copy(update={**_fields(architecture), "weights": model.name, "input_size": input_size})
+    return read_info(directory).architecture
 
 
 def bundle_normalisation(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]] | None:

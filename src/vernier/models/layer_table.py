@@ -15,6 +15,7 @@ from vernier.models.catalog_measure import construct_meta, count_parameters, run
 from vernier.models.catalog_text import short_count
 from vernier.models.defaults import model_defaults
 from vernier.models.freeze import freeze
+from vernier.models.from_bundle import bundle_architecture
 from vernier.models.layers import Layer, parametered_layers
 from vernier.models.providers import make_architecture
 
@@ -94,14 +95,16 @@ def layer_table(model: ModelConfig, classes: int, input_size: tuple[int, int, in
     """Build a network without memory for its weights, freeze what is to be frozen, and run one image through it.
 
     Args:
-        model: Any model but one of a bundle or run; `input_size` auto is the network's own.
-        classes: How many logits.
+        model: Any model; of a bundle or run, with its own logits and size.
+        classes: How many logits for any other.
         input_size: Height, width and channels; None for the network's own.
 
     Raises:
         ModelError: it can't be built, frozen, or run for such images.
     """
-    architecture = _architecture(canonical_model(model)[0], classes, input_size)
+    architecture = bundle_architecture(model)
+    if architecture is None:
+        architecture = _architecture(canonical_model(model)[0], classes, input_size)
     module = construct_meta(architecture)
     freeze(module, model.frozen)
     layers = parametered_layers(module)
