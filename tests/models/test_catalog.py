@@ -204,6 +204,10 @@ def test_tables_are_written_as_they_are_read(tmp_path, monkeypatch):
     }
 
 
+@pytest.mark.skipif(
+    any(catalog.installed_version(name) != catalog.table_version(name) for name in ("timm", "torchvision")),
+    reason="another version of timm or torchvision than the table's: its own names are listed",
+)
 def test_reading_the_tables_imports_no_torch():
     code = (
         "import sys; from vernier.models import catalog, catalog_text;"
