@@ -239,3 +239,37 @@ def test_the_readmes_table_holds_the_zoo_and_the_named_families():
     assert {"alexnet", "efficientnet_b7", "resnet152", "squeezenet1_1", "vgg16"} <= set(listed)
     assert len(listed) == len(set(listed))
     assert "| `resnet18` | timm | 11.7 M | 1.81 G | 224x224x3 |" in table
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "trainable"),
+    [
+        # Keras's counts of the published networks: all weights, and those that train.
+        ("efficientnet_b0", 5_330_564, 5_288_548),
+        ("efficientnet_b1", 7_856_232, None),
+        ("efficientnet_b2", 9_177_562, None),
+        ("efficientnet_b3", 12_320_528, None),
+        ("efficientnet_b4", 19_466_816, None),
+        ("efficientnet_b5", 30_562_520, None),
+        ("efficientnet_b6", 43_265_136, None),
+        ("efficientnet_b7", 66_658_680, None),
+        ("mobilenetv2_100", 3_538_984, 3_504_872),
+        ("vgg16", 138_357_544, 138_357_544),
+        ("squeezenet1_1", 1_235_496, 1_235_496),
+        ("nasnet_mobile", 5_326_716, 5_289_978),
+        ("nasnet_large", 88_949_818, 88_753_150),
+        # He et al. 2016, Krizhevsky 2014 and Howard et al. 2019, as their authors' and torchvision's code counts.
+        ("resnet18", None, 11_689_512),
+        ("resnet34", None, 21_797_672),
+        ("resnet50", None, 25_557_032),
+        ("resnet101", None, 44_549_160),
+        ("resnet152", None, 60_192_808),
+        ("alexnet", 61_100_840, 61_100_840),
+        ("mobilenetv3_large_100", None, 5_483_032),
+        ("mobilenetv3_small_100", None, 2_542_856),
+    ],
+)
+def test_published_networks_have_the_published_numbers_of_parameters(name, parameters, trainable):
+    (entry, *_) = (entry for entry in catalog.list_entries(catalog.find_rows(name), 1000, None) if entry.name == name)
+    assert entry.parameters == parameters or parameters is None
+    assert entry.trainable == trainable or trainable is None
