@@ -69,7 +69,9 @@ def train_two_steps(module, images, targets):
         optimizer.step()
     assert loss.isfinite()
     moved = [name for name, parameter in module.named_parameters() if not torch.equal(parameter, before[name])]
-    assert len(moved) > 0.9 * len(before)
+    # Branches that end in a scale of 0, as timm's ResNets have them, hardly move in two steps.
+    assert len(moved) > 0.7 * len(before)
+    assert all(parameter.grad is not None for parameter in module.parameters())
 
 
 @pytest.mark.parametrize(("model", "size", "channels"), CASES, ids=str)
