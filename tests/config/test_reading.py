@@ -1,6 +1,7 @@
 """YAML 1.2 core: what plain scalars are, and what is refused."""
 
 import math
+import re
 
 import pytest
 import yaml
@@ -154,8 +155,24 @@ def test_a_value_is_always_read(text):
     parse_value(text)
 
 
+# YAML 1.2, section 10.3.2: text that only 1.2 takes for a number is written plain by 1.1, and rightly read as one.
+NUMBER_1_2 = re.compile(r"0o[0-7]+|[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+
+
+@pytest.mark.parametrize(("written", "value"), [("0E0", 0.0), ("1e-4", 1e-4), ("0o17", 15), ("2e3", 2000.0)])
+def test_numbers_of_yaml_1_2_that_1_1_takes_for_text(written, value):
+    assert yaml.safe_load(written) == written
+    assert plain_value(read_yaml(f"key: {written}", "f")["key"]) == value
+
+
 @settings(deadline=None)
-@given(st.integers() | st.floats(allow_nan=False) | st.booleans() | st.none() | st.text())
+@given(
+    st.integers()
+    | st.floats(allow_nan=False)
+    | st.booleans()
+    | st.none()
+    | st.text().filter(lambda text: NUMBER_1_2.fullmatch(text) is None or not isinstance(yaml.safe_load(text), str))
+)
 def test_scalars_that_yaml_1_1_writes_in_quotes_or_plain_come_back(value):
     written = yaml.safe_dump({"key": value})
     assert plain_value(read_yaml(written, "f")["key"]) == value

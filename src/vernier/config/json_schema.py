@@ -36,7 +36,9 @@ def json_schema() -> Schema:
             _require_name(definitions[kind.__name__], name)
     for name, sections in _ITEMS.items():
         definitions[name] = _any_item(sections, definitions)
-    definitions["ModelConfig"]["properties"]["algebra"]["anyOf"].append({"type": ["string", "number"]})
+    for section, name in (key.split(".") for key in SHORT_FORMS if "." in key):
+        (holder,) = section_classes(Config.model_fields[section].annotation)
+        definitions[holder.__name__]["properties"][name]["anyOf"].append({"type": ["string", "number"]})
     root = _with_values(made)
     properties = {name: _short_form(name, schema) for name, schema in root["properties"].items()}
     return {

@@ -9,7 +9,9 @@ from pydantic.fields import FieldInfo
 from vernier.config.augment import AugmentConfig
 from vernier.config.base import Section
 from vernier.config.fields import item_type, kind_names, section_classes
+from vernier.config.model import ModelConfig
 from vernier.config.root import Config
+from vernier.config.train import TrainConfig
 from vernier.config.words import describe_field
 
 _INTRODUCTION = """\
@@ -32,7 +34,7 @@ environment variable, the time of the start and another value of the config; `$$
 
 def reference_markdown() -> str:
     """The whole reference as Markdown, with a table a section, kind and operation."""
-    return "\n".join([_INTRODUCTION, *_top_level(), *_all_sections(), *_operations()])
+    return "\n".join([_INTRODUCTION, *_top_level(), *_all_sections(), *_operations(), *_items()])
 
 
 def _top_level() -> Iterator[str]:
@@ -58,13 +60,23 @@ def _kinds(choices: tuple[type[Section], ...], prefix: str) -> Iterator[str]:
     for section in choices:
         fields = {name: field for name, field in section.model_fields.items() if name != "name"}
         names = " or ".join(f"`{name}`" for name in kind_names(section))
-        yield from (f"### {names}", "", _prose(section), "", *_table(fields, prefix), "")
+        yield from (f"### {names}", "", _prose(section), "")
+        if fields:
+            yield from (*_table(fields, prefix), "")
 
 
 def _operations() -> Iterator[str]:
     yield from ("## Operations", "", "What `augment.train` and `augment.eval` are lists of: a name, or", "")
     yield from ("`{name: NAME, ...}` with the fields below. `change_rate` is another name of `p`.", "")
     yield from _kinds(section_classes(item_type(AugmentConfig.model_fields["train"].annotation)), "")
+
+
+def _items() -> Iterator[str]:
+    layers = section_classes(item_type(ModelConfig.model_fields["head"].annotation))
+    yield from ("## Layers of model.head", "", "A name, or `{name: NAME, ...}` with the field below.", "")
+    yield from _kinds(layers, "")
+    (stage,) = section_classes(item_type(TrainConfig.model_fields["unfreeze"].annotation))
+    yield from ("## Entries of train.unfreeze", "", _prose(stage), "", *_table(stage.model_fields, ""), "")
 
 
 def _table(fields: dict[str, FieldInfo], prefix: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ import annotated_types
 from pydantic.fields import FieldInfo
 
 from vernier.config.base import Section
-from vernier.config.fields import bare, item_type, members, section_classes
+from vernier.config.fields import bare, item_type, kinds, members, section_classes
 from vernier.config.scalars import PlainBool, PlainFloat, PlainInt
 from vernier.config.types import Words
 
@@ -59,7 +59,7 @@ def _describe_bare(annotation: Any) -> str:
     if _literal_values(annotation):
         return join_or([str(value) for value in _literal_values(annotation)])
     if section_classes(item_type(annotation)):
-        return "a list of operations"
+        return "a list of names or mappings" if kinds(item_type(annotation)) else "a list of mappings"
     if item_type(annotation) is not None:
         return f"a list (each {describe(item_type(annotation))})"
     if get_origin(annotation) is tuple:

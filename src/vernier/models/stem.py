@@ -115,13 +115,13 @@ def _checked(stem_init: tuple[StemSource, ...], channels: int, old: int) -> tupl
     if len(stem_init) != channels:
         raise ModelError(
             f"model.stem_init=[{', '.join(stem_init)}]: {len(stem_init)} source(s) for images of {channels} "
-            "channel(s); name one for each channel, or set model.stem_init=auto"
+            "channel(s); name one for each channel, or leave model.stem_init out"
         )
     colours = [source for source in stem_init if source in _COLOURS]
     if colours and old != len(_COLOURS):
         raise ModelError(
             f"model.stem_init=[{', '.join(stem_init)}]: the weights are of {old} channel(s), so there is no "
-            f"{colours[0]}; name mean, sum, zero or random, or set model.stem_init=auto"
+            f"{colours[0]}; name mean, sum, zero or random, or leave model.stem_init out"
         )
     return stem_init
 
