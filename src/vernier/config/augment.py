@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from vernier.config.base import FieldConflict, Section
-from vernier.config.types import Auto, Number, Probability, Size, Words, in_order
+from vernier.config.duration import Duration
+from vernier.config.types import Auto, DurationField, Number, Probability, Size, Words, in_order
 
 Interpolation = Literal["bilinear", "bicubic", "nearest"]
 Positive = Annotated[Number, Field(gt=0)]
@@ -198,6 +199,30 @@ AnyOperation = Annotated[
 """A name, or a mapping of `name` and the operation's fields."""
 
 
+class MixConfig(Section):
+    """Mix pairs of training images and their labels, with one draw for each batch."""
+
+    mixup: NonNegative = 0.0
+    """alpha of mixup's Beta(alpha, alpha) (Zhang et al. 2018); 0 goes without."""
+    cutmix: NonNegative = 0.0
+    """alpha of CutMix's Beta(alpha, alpha) (Yun et al. 2019); 0 goes without."""
+    p: Probability = 1.0
+    """How probable it is that a batch is mixed."""
+    cutmix_share: Probability = 0.5
+    """With both: share of the mixed batches that CutMix gets."""
+    off_for_last: DurationField = Duration(0, "ep")
+    """The last epochs see images as they are: `5ep` or `10%`."""
+
+
+class ProgressiveConfig(Section):
+    """Train on small images first (Tan & Le 2021). Evaluation always sees full ones."""
+
+    sizes: tuple[Size, ...]
+    """Sizes one after the other; the last one is `model.input_size`."""
+    portions: tuple[Positive, ...] | None = None
+    """Shares of the epochs, one for each size; equal ones when not given."""
+
+
 class AugmentConfig(Section):
     """Ordered lists of operations for training and evaluation."""
 
@@ -206,6 +231,8 @@ class AugmentConfig(Section):
     eval: tuple[AnyOperation, ...] | Auto = "auto"
     """What the model sees in validation, evaluation, prediction and export: Resize, CentralCrop, Normalize,
     Rescale. auto: Resize (shortest) to input_size / crop fraction, CentralCrop, Normalize."""
+    mix: MixConfig | None = None
+    progressive: ProgressiveConfig | None = None
     backend: Literal["opencv", "torch", "auto"] = "auto"
     """opencv: threads on the CPU; torch: `grid_sample` on the device. auto: opencv on a CPU."""
     border: Literal["constant", "reflect", "replicate"] = "constant"

@@ -52,6 +52,11 @@ class DataConfig(Section):
     """Images a step, over all devices together. auto: the largest power of two that fits the memory."""
     eval_batch_size: Count | Auto = "auto"
     """Images at once in evaluation. auto: `batch_size`."""
+    sampler: Literal["shuffle", "balanced", "square_root"] = "shuffle"
+    """shuffle: every image once an epoch. balanced: each class equally often; square_root: in proportion to the root
+    of its number of images. Both draw as many images an epoch as there are, rare classes' images more than once."""
+    imbalance: Literal["off", "auto"] = "off"
+    """auto: choose a sampler or class weights by the classes' numbers of images, and say why."""
     threads: Annotated[int, Field(ge=0, strict=True)] | Auto = "auto"
     """Threads that decode and augment; 0 does it in the training thread. Does not change any result."""
     store: Literal["auto", "disk", "memory", "off"] = "auto"

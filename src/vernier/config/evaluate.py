@@ -5,7 +5,19 @@ from typing import Annotated
 from pydantic import Field
 
 from vernier.config.base import Section
-from vernier.config.types import Count, Probability
+from vernier.config.duration import Duration
+from vernier.config.types import Count, DurationField, Flag, Probability, Text
+
+
+class ExtendedConfig(Section):
+    """Validation on more sets, through a bundle that is saved for it, as `vernier evaluate` would."""
+
+    data: dict[str, Text]
+    """Name of each set, and its directory or CSV file."""
+    every: DurationField = Duration(1, "ep")
+    """How often, at the end of an epoch."""
+    from_epoch: Count = 1
+    """The first epoch that it comes after."""
 
 
 class EvaluateConfig(Section):
@@ -19,3 +31,12 @@ class EvaluateConfig(Section):
     """Equal-width confidence bins of the expected calibration error (Guo et al. 2017)."""
     worst: Annotated[int, Field(ge=0, strict=True)] = 24
     """Pictures of the worst errors in the report."""
+    every: DurationField = Duration(1, "ep")
+    """How often a training validates: `1ep`, `5ep`, `0.25ep`, `300st`, `10%`."""
+    before_training: Flag = False
+    """Validate before the first step too."""
+    at_end: Flag = True
+    """Validate after the last step, whatever `every` says."""
+    evaluators: tuple[Text, ...] = ()
+    """Your own measures, `package.module:callable` each: from an `Evaluated` to a mapping of names to numbers."""
+    extended: ExtendedConfig | None = None

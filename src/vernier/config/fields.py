@@ -19,13 +19,22 @@ SHORT_FORMS: Mapping[str, str] = {
     "model.algebra": "name",
     "optimizer": "name",
     "schedule": "name",
+    "loss": "name",
+    "train.ema": "decay",
 }
 """Sections that take a bare value, and the field it is for."""
 
 SHORT_ITEMS: Mapping[str, str] = {"dropout": "p", "linear": "features"}
 """Items of lists that take a bare value (`{dropout: 0.3}`), and the field it is for."""
 
-DEFAULT_KINDS: Mapping[str, str] = {"optimizer": Config().optimizer.name, "schedule": Config().schedule.name}
+WITH_CALLABLES = ("optimizer", "schedule", "loss")
+"""Sections whose name may be `package.module:callable` instead of a kind."""
+
+DEFAULT_KINDS: Mapping[str, str] = {
+    "optimizer": Config().optimizer.name,
+    "schedule": Config().schedule.name,
+    "loss": Config().loss.name,
+}
 """The kind of a section whose `name` is not given."""
 
 

@@ -12,6 +12,7 @@ from vernier.config.fields import (
     DEFAULT_KINDS,
     SHORT_FORMS,
     SHORT_ITEMS,
+    WITH_CALLABLES,
     Place,
     all_fields,
     dotted,
@@ -20,7 +21,7 @@ from vernier.config.fields import (
 )
 from vernier.config.words import literal_words
 
-_KIND_SECTIONS = ("model", "optimizer", "schedule")
+_KIND_SECTIONS = ("model", "optimizer", "schedule", "loss")
 
 
 @final
@@ -60,7 +61,17 @@ def _spelt_out(data: Mapping[str, Any], written: dict[Place, str]) -> dict[str, 
             place: Place = (*key.split("."), name)
             written[place] = key
             spelt = merge(spelt, _at(place, value))
-    return spelt
+    return _callables(spelt, written)
+
+
+def _callables(data: dict[str, Any], written: dict[Place, str]) -> dict[str, Any]:
+    """The data with `{name: package.module:callable}` spelt out as the kind `custom` and its callable."""
+    for section in WITH_CALLABLES:
+        name = (data.get(section) or {}).get("name") if isinstance(data.get(section), Mapping) else None
+        if isinstance(name, str) and ("." in name or ":" in name):
+            written[(section, "callable")] = written.pop((section, "name"), f"{section}.name")
+            data = merge(data, {section: {"name": "custom", "callable": name}})
+    return data
 
 
 def _mapping_at(data: Mapping[str, Any], sections: Sequence[str]) -> Mapping[str, Any] | None:

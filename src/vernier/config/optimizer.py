@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from vernier.config.base import Section
-from vernier.config.types import Auto, Flag, Number
+from vernier.config.types import Anything, Auto, Flag, Number, Text
 
 NonNegative = Annotated[Number, Field(ge=0)]
 Momentum = Annotated[Number, Field(ge=0, lt=1)]
@@ -37,4 +37,19 @@ class AdamWConfig(Section):
     """Apply weight decay to biases and normalisation weights too."""
 
 
-OptimizerConfig = Annotated[SGDConfig | AdamWConfig, Field(discriminator="name")]
+class CustomOptimizerConfig(Section):
+    """An optimizer of torch's or your own: `optimizer=torch.optim.ASGD` is short for it."""
+
+    name: Literal["custom"] = "custom"
+    callable: Text
+    """`torch.optim.Class` or `package.module:Class`; it takes parameter groups and `lr`."""
+    lr: NonNegative | Auto = 1e-3
+    """Highest learning rate; the schedule is a factor of it. auto: found by a range test before training."""
+    weight_decay: NonNegative = 0.0
+    decay_norm_and_bias: Flag = False
+    """Apply weight decay to biases and normalisation weights too."""
+    kwargs: dict[str, Anything] = Field(default_factory=dict)
+    """Further arguments of the class."""
+
+
+OptimizerConfig = Annotated[SGDConfig | AdamWConfig | CustomOptimizerConfig, Field(discriminator="name")]

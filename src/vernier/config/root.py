@@ -7,12 +7,14 @@ from vernier.config.base import Section
 from vernier.config.callbacks import CallbacksConfig
 from vernier.config.data import DataConfig
 from vernier.config.evaluate import EvaluateConfig
+from vernier.config.loss import AutoLossConfig, LossConfig
 from vernier.config.model import ModelConfig
 from vernier.config.optimizer import AdamWConfig, OptimizerConfig
 from vernier.config.run import RunConfig
 from vernier.config.schedule import CosineConfig, ScheduleConfig
+from vernier.config.track import TrackConfig
 from vernier.config.train import TrainConfig
-from vernier.config.types import Seed
+from vernier.config.types import Anything, Seed
 
 
 class Config(Section):
@@ -27,5 +29,12 @@ class Config(Section):
     schedule: ScheduleConfig = Field(default_factory=CosineConfig)
     train: TrainConfig = TrainConfig()
     callbacks: CallbacksConfig = CallbacksConfig()
+    loss: LossConfig = Field(default_factory=AutoLossConfig)
+    metrics: dict[str, Anything] = Field(default_factory=dict)
+    """More measures, each a class of torchmetrics and its arguments under a name of your own:
+    `{top3: {name: multiclass_accuracy, top_k: 3, average: micro}}`."""
     evaluate: EvaluateConfig = EvaluateConfig()
+    track: TrackConfig = TrackConfig()
+    scenario: dict[str, Anything] | None = None
+    """A scenario, `{name: package.module:Class}`, and its own parameters."""
     run: RunConfig = RunConfig()

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from vernier.config.base import Section
 from vernier.config.duration import Duration
-from vernier.config.types import DurationField, Number
+from vernier.config.types import Anything, DurationField, Number, Text
 
 Factor = Annotated[Number, Field(ge=0, le=1)]
 
@@ -42,4 +42,16 @@ class OneCycleConfig(Section):
     """The last learning rate is the first divided by this."""
 
 
-ScheduleConfig = Annotated[ConstantConfig | CosineConfig | OneCycleConfig, Field(discriminator="name")]
+class CustomScheduleConfig(Section):
+    """A schedule of your own: `schedule=package.module:callable` is short for it."""
+
+    name: Literal["custom"] = "custom"
+    callable: Text
+    """`package.module:callable`, from progress (0 to 1) to a factor of the learning rate."""
+    kwargs: dict[str, Anything] = Field(default_factory=dict)
+    """Further arguments of the callable."""
+
+
+ScheduleConfig = Annotated[
+    ConstantConfig | CosineConfig | OneCycleConfig | CustomScheduleConfig, Field(discriminator="name")
+]

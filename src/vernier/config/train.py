@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from vernier.config.base import FieldConflict, Section
 from vernier.config.duration import Duration
-from vernier.config.types import Auto, Count, DurationField, Flag, Number, Text
+from vernier.config.types import Anything, Auto, Count, DurationField, Flag, Number, Seed, Text
 
 Precision = Literal["32-true", "bf16-mixed", "bf16-true", "16-mixed"]
 
@@ -26,19 +26,32 @@ class UnfreezeConfig(Section):
     """Their learning rate before the schedule's factor; `optimizer.lr` when not given."""
 
 
+class EMAConfig(Section):
+    """An exponential moving average of the weights, with BatchNorm's statistics (Polyak & Juditsky 1992)."""
+
+    decay: Annotated[Number, Field(gt=0, lt=1)] | Auto = "auto"
+    """Share of the average that stays at a step. auto: 0.75^(batch size / images an epoch), from 0.99 to 0.99975."""
+    warmup: Flag = False
+    """Let step t (from 0) keep at most (1 + t) / (10 + t), so that the first weights are soon forgotten."""
+
+
 class TrainConfig(Section):
     """How long, on what, how precisely."""
 
     epochs: Count = 10
     threads: Count | Auto = "auto"
     """Compute threads on a CPU. Results are bit-identical for the same number. auto: all processors."""
-    devices: Count | Auto = "auto"
-    """Processes of this machine, one a device. auto: 1."""
+    devices: Count | tuple[Annotated[int, Field(ge=0, strict=True)], ...] | Auto = "auto"
+    """Processes of this machine, one a device: how many, or which GPUs, as in `[0,2]`. auto: 1."""
     accelerator: Literal["cpu", "cuda", "mps", "auto"] = "auto"
     """auto: a GPU when there is one, else the CPU."""
     num_nodes: Count = 1
     strategy: Literal["single", "ddp", "fsdp", "auto"] = "auto"
     """auto: `single` on one device, `ddp` on several. fsdp is refused for now."""
+    strategy_kwargs: dict[str, Anything] = Field(default_factory=dict)
+    """Further arguments of the strategy, such as `{find_unused_parameters: true}` for ddp."""
+    sync_batchnorm: Flag | Auto = "auto"
+    """Compute BatchNorm's statistics over the batches of all processes. auto: on several GPUs."""
     precision: Precision | Auto = "auto"
     """auto: what `speed` finds fastest, 32-true when nothing is measured."""
     speed: Literal["auto", "off"] = "auto"
@@ -65,11 +78,32 @@ class TrainConfig(Section):
     every epoch. auto: one for every 20 epochs (at least one) where features are cached, else 0."""
     unfreeze: tuple[UnfreezeConfig, ...] = ()
     """Frozen layers that begin to train later: `[{epoch: 5, layers: layer4, lr: 1e-4}]`."""
+    accumulate: Count = 1
+    """Batches whose gradients are averaged for one optimizer step: as one batch that many times larger, except for
+    BatchNorm. An epoch's last step may have fewer."""
+    ema: EMAConfig | None = None
+    """Validate and save an average of the weights over the steps; `train.ema=0.999` or `train.ema=auto` is enough."""
+    max_time: DurationField | None = None
+    """Stop after this much time of training, such as `2h`; validate and save as at the end."""
+    max_steps: Count | None = None
+    """Stop after this many optimizer steps, if `epochs` does not end first; the schedule ends there too."""
+    limit_train: DurationField | None = None
+    """At most this much of every epoch: `100st` (batches) or `10%`."""
+    limit_val: DurationField | None = None
+    """At most this much of the validation set: `10st` (batches of `data.eval_batch_size`) or `10%`, spread over it."""
+    overfit_batches: Count | None = None
+    """Train on these few batches only, in the same order every epoch and as evaluation sees them, and validate on
+    them: a model that can't learn them by heart has a bug."""
+    memory_limit: Annotated[Number, Field(gt=0, le=1)] | None = None
+    """Share of a GPU's memory that this process may take."""
+    seeds: Count | tuple[Seed, ...] | None = None
+    """Train once for each seed: these, or as many as this from `seed` on, and report mean and standard deviation."""
     gradient_clip_norm: Annotated[Number, Field(gt=0)] | None = None
     """Scale all gradients together down to this global L2 norm."""
+    gradient_clip_parameter_norm: Annotated[Number, Field(gt=0)] | None = None
+    """Scale the gradient of each parameter tensor down to this L2 norm, as Keras's `clipnorm` does."""
     gradient_clip_value: Annotated[Number, Field(gt=0)] | None = None
     """Clip each gradient element to plus or minus this."""
-    label_smoothing: Annotated[Number, Field(ge=0, lt=1)] = 0.0
     freeze_batchnorm: Flag = False
     """Keep BatchNorm layers in eval mode: their running statistics stay, their weights train."""
     monitor: Text | Auto = "auto"
@@ -88,11 +122,17 @@ class TrainConfig(Section):
     debug: Flag = False
     """One thread, one process, no compilation: a debugger's breakpoint works anywhere."""
 
+    @property
+    def device_count(self) -> int:
+        """Processes of this machine; 1 while `devices` is auto."""
+        if self.devices == "auto":
+            return 1
+        return self.devices if isinstance(self.devices, int) else len(self.devices)
+
     @model_validator(mode="after")
     def _one_way_to_clip(self) -> "TrainConfig":
-        if self.gradient_clip_norm is not None and self.gradient_clip_value is not None:
-            raise FieldConflict(
-                ("gradient_clip_value", "gradient_clip_norm"),
-                "excludes gradient_clip_norm; set one of the two",
-            )
+        ways = ("gradient_clip_norm", "gradient_clip_parameter_norm", "gradient_clip_value")
+        given = [name for name in ways if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise FieldConflict(tuple(reversed(given)), f"excludes {', '.join(given[:-1])}; set one of them")
         return self

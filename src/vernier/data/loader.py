@@ -20,6 +20,19 @@ _AHEAD: Final = 3
 
 
 @dataclass(frozen=True)
+class Mixed:
+    """The second labels of images that were mixed in pairs.
+
+    Attributes:
+        targets: Of the partners, as the task's loss takes them, n rows.
+        share: How much of each mixed image is its own: the loss is share * loss(own) + (1 - share) * loss(partner's).
+    """
+
+    targets: torch.Tensor
+    share: float
+
+
+@dataclass(frozen=True)
 class Batch:
     """One process's part of a global batch.
 
@@ -29,6 +42,7 @@ class Batch:
         weights: float32 (n,): 1, or 0 for a stand-in image when this process has no sample of the batch.
         positions: int64 (n,), places of the samples in the source.
         global_count: Samples of the batch over all processes.
+        mixed: What `images` were mixed with, if they were.
     """
 
     images: torch.Tensor
@@ -36,6 +50,7 @@ class Batch:
     weights: torch.Tensor
     positions: np.ndarray
     global_count: int
+    mixed: Mixed | None = None
 
 
 @dataclass

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from vernier.config.optimizer import AdamWConfig, OptimizerConfig, SGDConfig
+from vernier.config.optimizer import AdamWConfig, CustomOptimizerConfig, OptimizerConfig, SGDConfig
 from vernier.config.settled import settled
 
 
@@ -31,6 +31,8 @@ def make_optimizer(module: nn.Module, config: OptimizerConfig) -> torch.optim.Op
             )
         case AdamWConfig():
             return torch.optim.AdamW(groups, lr=settled(config.lr), betas=config.betas, eps=config.eps, foreach=True)
+        case CustomOptimizerConfig():
+            raise NotImplementedError(config.callable)
 
 
 def parameter_groups(parameters: Sequence[nn.Parameter], config: OptimizerConfig) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 from vernier.config.duration import Duration
-from vernier.config.schedule import ConstantConfig, CosineConfig, OneCycleConfig, ScheduleConfig
+from vernier.config.schedule import ConstantConfig, CosineConfig, CustomScheduleConfig, OneCycleConfig, ScheduleConfig
 from vernier.errors import ConfigError, ConfigProblem
 
 Schedule = Callable[[int], float]
@@ -27,6 +27,8 @@ def make_schedule(config: ScheduleConfig, *, total_steps: int, steps_per_epoch: 
             return _cosine(config, _warmup_steps(config.warmup, total_steps, steps_per_epoch), total_steps)
         case OneCycleConfig():
             return _one_cycle(config, total_steps)
+        case CustomScheduleConfig():
+            raise NotImplementedError(config.callable)
 
 
 def _warmup_steps(warmup: Duration, total_steps: int, steps_per_epoch: int) -> int:

@@ -21,10 +21,11 @@ from vernier.config.settled import settled
 from vernier.data.feed import StoreFeed
 from vernier.data.loader import Batch
 from vernier.models.freeze import set_training_mode
+from vernier.training.choices import Resolved
 from vernier.training.log import logger
 from vernier.training.loop import make_step
 from vernier.training.parts import Dataset, Parts, build_parts, open_dataset
-from vernier.training.resolve import Resolved, resolve
+from vernier.training.resolve import resolve
 from vernier.training.run_directory import run_name
 from vernier.training.runtime import make_fabric, process_settings
 from vernier.training.setup import Setup, build_setup

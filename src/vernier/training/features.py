@@ -115,7 +115,7 @@ def _require_worth(config: Config, split: SplitModel) -> None:
 def _require_room(config: Config, split: SplitModel, dataset: Dataset, views: int) -> None:
     parts = dataset.split
     images = len(parts.train) * min(views, config.train.epochs) + len(parts.val) + len(parts.test)
-    needed = images * math.prod(split.example.shape[1:]) * _FLOAT_BYTES * settled(config.train.devices)
+    needed = images * math.prod(split.example.shape[1:]) * _FLOAT_BYTES * config.train.device_count
     share = _SHARE_OF_MEMORY if config.train.cache_features == "auto" else 1.0
     room = int(available_memory() * share)
     if needed > room:

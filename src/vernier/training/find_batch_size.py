@@ -21,7 +21,6 @@ from typing import Any, Final, final
 import numpy as np
 
 from vernier.config.root import Config
-from vernier.config.settled import settled
 from vernier.config.writing import write_config
 from vernier.data.available_memory import available_memory
 from vernier.errors import TrainingError
@@ -121,7 +120,7 @@ def find_batch_size(
     Raises:
         TrainingError: not even the smallest batch fits, or the steps fail for another reason.
     """
-    processes = settled(config.train.devices) * config.train.num_nodes
+    processes = config.train.device_count * config.train.num_nodes
     search = _Search(config, dataset, processes, available or _room(config), time.perf_counter() + seconds)
     trials: list[BatchSizeTrial] = []
     sizes = search.first_sizes()
@@ -140,7 +139,7 @@ def _room(config: Config) -> int | None:
     """Bytes that one process of this machine may take; None on CUDA, where the trial itself asks the device."""
     if config.train.accelerator == "cuda":
         return None
-    limits = [available_memory() // settled(config.train.devices)]
+    limits = [available_memory() // config.train.device_count]
     for limit, taken in ((resource.RLIMIT_AS, "VmSize"), (resource.RLIMIT_DATA, "VmData")):
         soft = resource.getrlimit(limit)[0]
         if soft != resource.RLIM_INFINITY:

@@ -141,7 +141,7 @@ def build_parts(config: Config, dataset: Dataset, say: Callable[[str], None], bu
     task = make_task(
         settled(config.data.task),
         dataset.source.class_names,
-        label_smoothing=config.train.label_smoothing,
+        label_smoothing=getattr(config.loss, "label_smoothing", 0.0),
         threshold=config.evaluate.threshold,
     )
     plan = make_plan(config, dataset.source.native_size)
@@ -246,7 +246,7 @@ def _check_size(key: str, size: tuple[int, int], config: Config) -> None:
 
 
 def _check_batchnorm(config: Config, model: nn.Module) -> None:
-    processes = settled(config.train.devices) * config.train.num_nodes
+    processes = config.train.device_count * config.train.num_nodes
     learns_statistics = any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in model.modules())
     fixed = config.train.freeze_batchnorm or config.model.frozen == "backbone"
     batch_size = settled(config.data.batch_size)

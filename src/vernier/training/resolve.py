@@ -2,8 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,63 +23,10 @@ from vernier.models.defaults import ModelDefaults, model_defaults
 from vernier.models.from_bundle import bundle_normalisation
 from vernier.models.settle import settle_model
 from vernier.models.task import TaskName
+from vernier.training.choices import Choices, Resolved
 
 _SMALL = 64
-_DEFAULT_LR = {"sgd": 0.05, "adamw": 1e-3}
-
-
-@dataclass(frozen=True)
-class Resolved:
-    """A config without `auto`, and the reason of each choice by dotted key."""
-
-    config: Config
-    reasons: Mapping[str, str]
-
-    def with_settings(self, settings: Mapping[str, Any], reasons: Mapping[str, str]) -> "Resolved":
-        """With other values of some dotted keys, and their reasons."""
-        return Resolved(_changed(self.config, settings), {**self.reasons, **reasons})
-
-
-@dataclass
-class _Choices:
-    config: Config
-    reasons: dict[str, str] = field(default_factory=dict)
-    values: dict[str, Any] = field(default_factory=dict)
-
-    def choose(self, key: str, value: Any, reason: str) -> None:
-        """Take `value` for `key` if the user left it to us."""
-        if self.current(key) in ("auto", None):
-            self.values[key] = value
-            self.reasons[key] = reason
-
-    def override(self, key: str, value: Any, reason: str) -> None:
-        """Take `value` for `key` whatever the user said."""
-        if self.current(key) != value:
-            self.values[key] = value
-            self.reasons[key] = reason
-
-    def current(self, key: str) -> Any:
-        """The choice for a key so far, else what the user said."""
-        if key in self.values:
-            return self.values[key]
-        value: Any = self.config
-        for part in key.split("."):
-            value = getattr(value, part)
-        return value
-
-    def finish(self) -> Resolved:
-        return Resolved(_changed(self.config, self.values), dict(self.reasons))
-
-
-def _changed(config: Config, settings: Mapping[str, Any]) -> Config:
-    tree = config.model_dump()
-    for key, value in settings.items():
-        *sections, name = key.split(".")
-        place = tree
-        for section in sections:
-            place = place[section]
-        place[name] = value
-    return Config.model_validate(tree)
+_DEFAULT_LR = {"sgd": 0.05}
 
 
 def _check(config: Config) -> None:
@@ -127,12 +73,12 @@ def training_operations(config: Config, source: Source) -> tuple[AnyOperation, .
     return settled(choices.finish().config.augment.train)
 
 
-def _with_settled_model(config: Config) -> _Choices:
+def _with_settled_model(config: Config) -> Choices:
     """Choices over the config with its model in our words, and the reasons for what changed."""
     model, reason = settle_model(config.model)
     before, after = config.model.model_dump(), model.model_dump()
     changed = [f"model.{key}" for key in after if after[key] != before[key]]
-    return _Choices(config.model_copy(update={"model": model}), dict.fromkeys(changed, reason or ""))
+    return Choices(config.model_copy(update={"model": model}), dict.fromkeys(changed, reason or ""))
 
 
 def _model_defaults(model: ModelConfig) -> ModelDefaults:
@@ -142,7 +88,7 @@ def _model_defaults(model: ModelConfig) -> ModelDefaults:
     return defaults if normalisation is None else replace(defaults, mean=normalisation[0], std=normalisation[1])
 
 
-def _choose_machine(choices: _Choices) -> None:
+def _choose_machine(choices: Choices) -> None:
     train = choices.config.train
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if train.debug:
@@ -175,12 +121,12 @@ def _choose_machine(choices: _Choices) -> None:
     choices.choose("train.matmul_precision", "highest", "exact")
     choices.choose("train.cache_features", False, "nothing is frozen")
     choices.choose("train.feature_views", 0, "new draws every epoch")
-    choices.choose("optimizer.lr", _DEFAULT_LR[choices.current("optimizer.name")], "until it is measured")
+    choices.choose("optimizer.lr", _DEFAULT_LR.get(choices.current("optimizer.name"), 1e-3), "until it is measured")
     if train.speed == "auto":
         choices.override("train.speed", "off", "nothing was measured")
 
 
-def _choose_data(choices: _Choices, source: Source, store: Store) -> None:
+def _choose_data(choices: Choices, source: Source, store: Store) -> None:
     multilabel = source.targets.ndim == 2
     choices.choose(
         "data.task",
@@ -197,7 +143,7 @@ def _choose_data(choices: _Choices, source: Source, store: Store) -> None:
     choices.choose("data.store", kind, reason)
 
 
-def _choose_input_size(choices: _Choices, source: Source, defaults: ModelDefaults) -> tuple[int, int]:
+def _choose_input_size(choices: Choices, source: Source, defaults: ModelDefaults) -> tuple[int, int]:
     model = choices.config.model
     if model.input_size != "auto":
         return model.input_size
@@ -208,7 +154,7 @@ def _choose_input_size(choices: _Choices, source: Source, defaults: ModelDefault
     return defaults.input_size
 
 
-def _choose_augmentation(choices: _Choices, source: Source, defaults: ModelDefaults, size: tuple[int, int]) -> None:
+def _choose_augmentation(choices: Choices, source: Source, defaults: ModelDefaults, size: tuple[int, int]) -> None:
     augment, channels = choices.config.augment, source.images.channels
     mean, std = _statistics(defaults.mean, channels), _statistics(defaults.std, channels)
     small = max(size) <= _SMALL
@@ -300,7 +246,7 @@ def _statistics(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
     return values if len(values) == channels else (round(sum(values) / len(values), 6),) * channels
 
 
-def _choose_monitor(choices: _Choices, task: TaskName, num_classes: int) -> None:
+def _choose_monitor(choices: Choices, task: TaskName, num_classes: int) -> None:
     config = choices.config
     known = metric_names(task, num_classes, config.evaluate)
     monitor = "macro_f1" if task == "multilabel" else "accuracy"

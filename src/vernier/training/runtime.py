@@ -24,7 +24,7 @@ def make_fabric(train: TrainConfig) -> Fabric:
         warnings.simplefilter("ignore")
         return Fabric(
             accelerator=train.accelerator,
-            devices=train.devices,
+            devices=list(train.devices) if isinstance(train.devices, tuple) else train.devices,
             num_nodes=train.num_nodes,
             strategy="auto" if train.strategy == "single" else train.strategy,
             precision="32-true" if train.precision == "auto" else train.precision,

@@ -11,7 +11,6 @@ from typing import Any
 
 from vernier.config.loading import LoadedConfig, load_config
 from vernier.config.root import Config
-from vernier.config.settled import settled
 from vernier.errors import RunError
 from vernier.training.fabric import Fabric
 from vernier.training.finish import finish, interrupted_result, log_result, write_result
@@ -64,7 +63,7 @@ def train_prepared(prepared: Prepared) -> TrainingEnd:
     run, parts = prepared.run, prepared.parts
     if parts is None:
         return _nothing_to_do(run)
-    if settled(parts.config.train.devices) * parts.config.train.num_nodes > 1:
+    if parts.config.train.device_count * parts.config.train.num_nodes > 1:
         return _launch(run)
     return train_in(run, parts)
 

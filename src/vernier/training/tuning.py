@@ -12,11 +12,11 @@ from vernier.config.root import Config
 from vernier.config.settled import settled
 from vernier.data.loader import Batch
 from vernier.training.autotune import LIMIT, SHARE, Autotuned, autotune, why_not
+from vernier.training.choices import Resolved
 from vernier.training.features import settle_features
 from vernier.training.find_batch_size import find_batch_size
 from vernier.training.find_learning_rate import find_learning_rate
 from vernier.training.parts import Dataset, Parts, build_parts
-from vernier.training.resolve import Resolved
 from vernier.training.runtime import make_fabric, process_settings
 from vernier.training.setup import build_setup
 from vernier.training.speed import with_train
@@ -133,7 +133,7 @@ def _first_batch(parts: Parts) -> Batch:
     config = with_train(parts.config, devices=1, num_nodes=1, strategy="single", cache_features=False)
     fabric = make_fabric(config.train)
     fabric.launch()
-    share = -(-parts.order.batch_size // settled(parts.config.train.devices))
+    share = -(-parts.order.batch_size // parts.config.train.device_count)
     order = replace(parts.order, batch_size=share)
     setup = build_setup(replace(parts, config=config, order=order, model=copy.deepcopy(parts.model)), fabric)
     return setup.loader.batch(0, 0)

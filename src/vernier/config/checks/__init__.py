@@ -1,0 +1,19 @@
+"""What has to hold between fields, also of different sections; one file a section."""
+
+from vernier.config.checks import augment, callbacks, data, evaluate, loss, model, optimizer, schedule, track, train
+from vernier.config.checks.finding import Check, Finding
+
+CHECKS: tuple[Check, ...] = (
+    *data.CHECKS,
+    *callbacks.CHECKS,
+    *model.CHECKS,
+    *train.CHECKS,
+    *schedule.CHECKS,
+    *optimizer.CHECKS,
+    *loss.CHECKS,
+    *evaluate.CHECKS,
+    *track.CHECKS,
+    *augment.CHECKS,
+)
+
+__all__ = ["CHECKS", "Check", "Finding"]
