@@ -9,13 +9,13 @@ orders = st.builds(BatchOrder, count=st.integers(1, 300), batch_size=st.integers
 
 @given(orders, st.integers(0, 5))
 def test_every_sample_is_in_exactly_one_batch_of_an_epoch(order, epoch):
-    batches = [order.batch(epoch, number) for number in range(order.steps_per_epoch)]
+    batches = [order.batch(epoch, number) for number in range(order.batches_per_epoch)]
     assert sorted(np.concatenate(batches)) == list(range(order.count))
 
 
 @given(orders)
 def test_no_batch_is_left_with_a_single_image(order):
-    sizes = [len(order.batch(0, number)) for number in range(order.steps_per_epoch)]
+    sizes = [len(order.batch(0, number)) for number in range(order.batches_per_epoch)]
     assert all(size > 1 for size in sizes) or order.batch_size == 1 or order.count == 1
     assert max(sizes) <= order.batch_size + 1
 

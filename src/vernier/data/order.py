@@ -25,7 +25,7 @@ class BatchOrder:
     limit: int = 0
 
     @property
-    def steps_per_epoch(self) -> int:
+    def batches_per_epoch(self) -> int:
         """Number of batches of one epoch."""
         full, rest = divmod(self.count, self.batch_size)
         steps = full + (rest > 1 or (rest == 1 and full == 0))

@@ -1,4 +1,4 @@
-"""metrics.csv, a row an epoch, and steps.csv, a row every `train.log_every`."""
+"""metrics.csv, a row an epoch; validations.csv, a row a validation; steps.csv, a row every `train.log_every`."""
 
 import csv
 import io
@@ -26,13 +26,18 @@ class CSVTracker:
     step: int
 
     def start(self, config: Mapping[str, object]) -> None:
-        """Cut both files back to the completed epochs and steps."""
+        """Cut the files back to the completed epochs and steps."""
+        _cut(self.directory / "validations.csv", "step", self.step)
         _cut(self.directory / "metrics.csv", "epoch", self.epoch)
         _cut(self.directory / "steps.csv", "step", self.step)
 
     def log_step(self, step: int, values: Mapping[str, float]) -> None:
         """Append a row to steps.csv."""
         _append(self.directory / "steps.csv", {"step": step, **values})
+
+    def log_validation(self, epoch: int, step: int, values: Mapping[str, float]) -> None:
+        """Append a row to validations.csv."""
+        _append(self.directory / "validations.csv", {"epoch": epoch, "step": step, **values})
 
     def log_epoch(self, epoch: int, step: int, values: Mapping[str, float]) -> None:
         """Append a row to metrics.csv."""
@@ -51,12 +56,23 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 
 
 def _append(path: Path, row: Mapping[str, float]) -> None:
-    new = not path.is_file() or path.stat().st_size == 0
+    """Add a row; a file without some of its columns is written anew with them, their earlier places empty."""
+    columns = _columns(path)
+    new = [column for column in row if column not in columns]
+    if new and columns:
+        write_text_atomically(path, _text(read_rows(path), [*columns, *new]))
     with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(row), lineterminator="\n")
-        if new:
+        writer = csv.DictWriter(file, [*columns, *new], restval="", lineterminator="\n")
+        if not columns:
             writer.writeheader()
         writer.writerow(row)
+
+
+def _columns(path: Path) -> list[str]:
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return next(csv.reader(file), [])
 
 
 def _cut(path: Path, column: str, last: int) -> None:
@@ -74,7 +90,7 @@ def _number(text: str | None) -> float:
 
 def _text(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> str:
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
+    writer = csv.DictWriter(buffer, columns, restval="", lineterminator="\n")
     if rows:
         writer.writeheader()
         writer.writerows(rows)

@@ -23,6 +23,10 @@ class TensorBoardTracker:
         """Record values under `step/`."""
         self._log("step", step, values)
 
+    def log_validation(self, epoch: int, step: int, values: Mapping[str, float]) -> None:
+        """Record measures under `val/`."""
+        self._log("val", step, values)
+
     def log_epoch(self, epoch: int, step: int, values: Mapping[str, float]) -> None:
         """Record values under `epoch/`."""
         self._log("epoch", step, {"epoch": epoch, **values})

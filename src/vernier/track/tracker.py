@@ -13,6 +13,9 @@ class Tracker(Protocol):
     def log_step(self, step: int, values: Mapping[str, float]) -> None:
         """Values of one optimizer step."""
 
+    def log_validation(self, epoch: int, step: int, values: Mapping[str, float]) -> None:
+        """Measures of a validation after `step`, within or at the end of an epoch."""
+
     def log_epoch(self, epoch: int, step: int, values: Mapping[str, float]) -> None:
         """Values of one epoch, which ended with `step`."""
 

@@ -243,7 +243,7 @@ def _make_work(parts: Parts, batch: Batch) -> Callable[[int], float]:
     trained = CompiledForFullBatches(model, len(batch.positions), fabric.device) if compiled else model
     module, wrapped = fabric.setup(trained, optimizer)
     set_training_mode(model, config.train.freeze_batchnorm)
-    step = make_train_step(fabric, module, wrapped, parts.task, config.train, memory_format(config))
+    step = make_train_step(fabric, module, wrapped, parts, memory_format(config))
     rates = [group["lr"] for group in wrapped.param_groups]
 
     def work(number: int) -> float:

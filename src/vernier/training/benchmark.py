@@ -23,12 +23,11 @@ from vernier.data.loader import Batch
 from vernier.models.freeze import set_training_mode
 from vernier.training.choices import Resolved
 from vernier.training.log import logger
-from vernier.training.loop import make_step
 from vernier.training.parts import Dataset, Parts, build_parts, open_dataset
 from vernier.training.resolve import resolve
 from vernier.training.run_directory import run_name
 from vernier.training.runtime import make_fabric, process_settings
-from vernier.training.setup import Setup, build_setup
+from vernier.training.setup import Setup, build_setup, make_step
 from vernier.training.tuning import tune
 
 _STEPS_OF_A_TRAINING: Final = 2000
@@ -288,7 +287,7 @@ def _pipeline_stages(setup: Setup, seconds: float) -> dict[str, float]:
     reads = isinstance(loader.feed, StoreFeed)
 
     def one_batch(number: int) -> dict[str, float]:
-        epoch, place = divmod(number, loader.order.steps_per_epoch)
+        epoch, place = divmod(number, loader.order.batches_per_epoch)
         start = _clock(setup)
         batch = loader.batch(epoch, place)
         done = _clock(setup)

@@ -29,10 +29,9 @@ from vernier.data.splits import Split
 from vernier.data.store import open_store
 from vernier.errors import VernierError
 from vernier.models.freeze import set_training_mode
-from vernier.training.loop import make_step
 from vernier.training.parts import Dataset, build_parts
 from vernier.training.runtime import apply_process_settings, make_fabric
-from vernier.training.setup import Setup, build_setup
+from vernier.training.setup import Setup, build_setup, make_step
 
 CONFIG, REQUEST, IMAGE, TRIALS = "config.yaml", "request.json", "image.npy", "trials.jsonl"
 

@@ -19,10 +19,9 @@ from vernier.config.root import Config
 from vernier.data.loader import Batch
 from vernier.errors import TrainingError
 from vernier.models.freeze import set_training_mode
-from vernier.training.loop import make_step
 from vernier.training.parts import Dataset, build_parts
 from vernier.training.runtime import make_fabric, process_settings
-from vernier.training.setup import Setup, build_setup
+from vernier.training.setup import Setup, build_setup, make_step
 from vernier.training.step import TrainStep
 
 _RANGE: Final = {"sgd": (1e-5, 10.0), "adamw": (1e-6, 1.0)}

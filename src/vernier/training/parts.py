@@ -26,6 +26,7 @@ from vernier.data.splits import Split, split_source
 from vernier.data.store import Store, full_store, open_store
 from vernier.data.store_directory import store_directory
 from vernier.errors import ConfigError, ConfigProblem, DataError
+from vernier.losses.loss import Loss, Teacher, make_loss
 from vernier.models.architecture import Architecture
 from vernier.models.freeze import freeze, unfreeze
 from vernier.models.head import reset_heads
@@ -36,6 +37,7 @@ from vernier.models.task import Task, make_task
 from vernier.models.weights import WeightsReport, load_weights
 from vernier.optim.schedules import Schedule, make_schedule
 from vernier.training.resolve import training_operations
+from vernier.training.steps import Steps
 
 _INITIAL_WEIGHTS = 2**40
 """The step number whose seed draws the initial weights; no training gets there."""
@@ -82,7 +84,15 @@ class Parts:
     preprocessing: Preprocessing
     order: BatchOrder
     learning_rate_factor: Schedule
+    steps: Steps
+    loss: Loss
+    teacher: Teacher | None = None
     weights: WeightsReport | None = None
+
+    @property
+    def memory_format(self) -> torch.memory_format:
+        """`train.memory_format` in torch's words."""
+        return memory_format(self.config)
 
 
 def open_dataset(
@@ -155,7 +165,7 @@ def build_parts(config: Config, dataset: Dataset, say: Callable[[str], None], bu
     _check_size("augment.eval", preprocessing.input_size, config)
     limit = 1 if config.train.fast_dev_run else 0
     order = BatchOrder(len(dataset.split.train), settled(config.data.batch_size), config.seed, limit)
-    steps = order.steps_per_epoch
+    steps = Steps(order.batches_per_epoch, config.train.accumulate, config.train.epochs, config.train.max_steps)
     schedule = _make_schedule(config, steps)
     architecture = make_architecture(
         config.model,
@@ -166,15 +176,44 @@ def build_parts(config: Config, dataset: Dataset, say: Callable[[str], None], bu
     model, weights = make_model(config, architecture, say) if built is None else (built.model, built.weights)
     model.to(memory_format=memory_format(config))
     _check_batchnorm(config, model)
-    return Parts(config, dataset, task, architecture, model, plan, preprocessing, order, schedule, weights)
+    return Parts(
+        config=config,
+        dataset=dataset,
+        task=task,
+        architecture=architecture,
+        model=model,
+        plan=plan,
+        preprocessing=preprocessing,
+        order=order,
+        learning_rate_factor=schedule,
+        steps=steps,
+        loss=make_loss(config.loss, task, _class_counts(dataset)),
+        weights=weights,
+    )
 
 
-def _make_schedule(config: Config, steps_per_epoch: int) -> Schedule:
+def _check_accumulation(steps: Steps) -> None:
+    if steps.accumulate > steps.batches_per_epoch:
+        message = (
+            f"is more than the {steps.batches_per_epoch} batches of an epoch; got {steps.accumulate}; lower it, or "
+            "data.batch_size"
+        )
+        raise ConfigError([ConfigProblem("train.accumulate", message)])
+
+
+def _class_counts(dataset: Dataset) -> np.ndarray:
+    """Training images of each class, int64 (C,)."""
+    targets = dataset.source.targets[dataset.split.train]
+    if targets.ndim == 2:
+        return np.asarray(targets.sum(axis=0, dtype=np.int64))
+    return np.bincount(targets, minlength=len(dataset.source.class_names))
+
+
+def _make_schedule(config: Config, steps: Steps) -> Schedule:
     if config.train.fast_dev_run:
         # One step has no room for a warm-up.
         return make_schedule(ConstantConfig(), total_steps=1, steps_per_epoch=1)
-    total_steps = config.train.epochs * steps_per_epoch
-    return make_schedule(config.schedule, total_steps=total_steps, steps_per_epoch=steps_per_epoch)
+    return make_schedule(config.schedule, total_steps=steps.total, steps_per_epoch=steps.per_epoch)
 
 
 def make_plan(config: Config, native_size: tuple[int, int] | None) -> Plan:

@@ -1,5 +1,7 @@
 """From a running training to a checkpoint and back."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,8 +13,12 @@ from vernier.training.state import TrainState
 from vernier.training.unfreezing import unfrozen_for
 
 
-def save_state(setup: Setup, run: RunDirectory, state: TrainState) -> None:
-    """Write a checkpoint. Every process calls this; the first one writes."""
+def save_state(setup: Setup, run: RunDirectory, state: TrainState, callbacks: Mapping[str, Any]) -> None:
+    """Write a checkpoint. Every process calls this; the first one writes.
+
+    Args:
+        callbacks: State of each callback by its name.
+    """
     loss_sum, correct, count = setup.group.sum(state.loss_sum, state.correct, state.count)
     if setup.group.rank == 0:
         totals = {"loss_sum": loss_sum, "correct": correct, "count": int(count)}
@@ -22,31 +28,44 @@ def save_state(setup: Setup, run: RunDirectory, state: TrainState) -> None:
                 "model": setup.model.state_dict(),
                 "optimizer": setup.optimizer.state_dict(),
                 "state": state.to_dict() | totals,
+                "callbacks": dict(callbacks),
             },
         )
     setup.group.barrier()
 
 
-def restore(setup: Setup, run: RunDirectory) -> tuple[Setup, TrainState]:
+@dataclass(frozen=True)
+class Restored:
+    """Where a training stands.
+
+    Attributes:
+        callbacks: State of each callback by its name.
+    """
+
+    setup: Setup
+    state: TrainState
+    callbacks: Mapping[str, Any]
+
+
+def restore(setup: Setup, run: RunDirectory) -> Restored:
     """Put model and optimizer back to the newest checkpoint; a fresh state when there is none.
 
-    Layers that had begun to train do so again.
+    Layers that had begun to train do so again. That a training was stopped early is for its callbacks to say again.
     """
     warn = logger.warning if setup.group.rank == 0 else _nowhere
     saved = run.checkpoints(setup.config.run).load_newest(warn)
     if saved is None:
-        return setup, TrainState()
-    state = TrainState.from_dict(saved["state"])
+        return Restored(setup, TrainState(), {})
+    state = TrainState.from_dict(saved["state"] | {"stopped_early": None})
     setup = unfrozen_for(setup, state.epoch)
     setup.model.load_state_dict(saved["model"])
     _restore_optimizer(setup.optimizer, saved["optimizer"])
-    _forget_stale_stop(setup, state)
     if setup.group.rank != 0:
         state.loss_sum = state.correct = 0.0
         state.count = 0
     else:
         logger.info("resuming at step %d (epoch %d, batch %d)", state.step, state.epoch + 1, state.batch)
-    return setup, state
+    return Restored(setup, state, saved["callbacks"])
 
 
 def _restore_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
@@ -55,13 +74,6 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) 
     optimizer.load_state_dict(saved)
     for group, wanted in zip(optimizer.param_groups, settings, strict=True):
         group.update(wanted)
-
-
-def _forget_stale_stop(setup: Setup, state: TrainState) -> None:
-    """An early stop holds only as long as the patience that caused it."""
-    stopping = setup.config.callbacks.early_stopping
-    if stopping is None or state.epochs_without_improvement < stopping.patience:
-        state.stopped_early = None
 
 
 def _nowhere(_text: str) -> None:

@@ -22,6 +22,8 @@ from vernier.training.log import Display, LineDisplay
 from vernier.training.parts import Dataset, Parts, memory_format
 from vernier.training.runtime import Group
 from vernier.training.slow_layers import keep_in_fp32
+from vernier.training.step import TrainStep, make_train_step
+from vernier.training.steps import Steps
 
 
 @dataclass(frozen=True)
@@ -69,14 +71,19 @@ class Setup:
         return self.parts.model
 
     @property
-    def total_steps(self) -> int:
-        """Optimizer steps of the whole training."""
-        return self.config.train.epochs * self.loader.order.steps_per_epoch
+    def steps(self) -> Steps:
+        """How many steps there are."""
+        return self.parts.steps
 
     @property
     def memory_format(self) -> torch.memory_format:
         """The memory order of what a step takes; features come in theirs."""
         return memory_format(self.config) if self.features is None else torch.preserve_format
+
+
+def make_step(setup: Setup) -> TrainStep:
+    """The step of a training."""
+    return make_train_step(setup.fabric, setup.module, setup.optimizer, setup.parts, setup.memory_format)
 
 
 def build_setup(parts: Parts, fabric: Fabric, display: Display | None = None) -> Setup:

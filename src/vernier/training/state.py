@@ -1,6 +1,6 @@
 """What a training knows about itself besides weights and optimizer: all of it survives an interruption."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 
@@ -11,6 +11,7 @@ class Best:
     epoch: int
     value: float
     measures: dict[str, float]
+    step: int = 0
 
 
 @dataclass
@@ -24,9 +25,10 @@ class TrainState:
         loss_sum: Sum of the sample losses of the current epoch so far.
         correct: Right predictions of the current epoch so far.
         count: Samples of the current epoch so far.
-        epochs_without_improvement: What early stopping counts.
-        stopping_best: Best value of early stopping's own metric.
+        stopped_early: Why the training ended before its last step.
         validation: Measures of the last validation.
+        validated_at: The step at which that was.
+        lr_scale: What callbacks have made of the learning rate, besides the schedule.
         seconds: Time spent training, without validation.
         images: Samples trained on.
     """
@@ -37,11 +39,11 @@ class TrainState:
     loss_sum: float = 0.0
     correct: float = 0.0
     count: int = 0
-    epochs_without_improvement: int = 0
-    stopping_best: float | None = None
     stopped_early: str | None = None
     best: Best | None = None
-    validation: dict[str, float] | None = field(default=None)
+    validation: dict[str, float] | None = None
+    validated_at: int | None = None
+    lr_scale: float = 1.0
     seconds: float = 0.0
     images: int = 0
 

@@ -11,10 +11,9 @@ import torch
 from vernier.config.root import Config
 from vernier.config.settled import settled
 from vernier.models.freeze import set_training_mode
-from vernier.training.loop import make_step
 from vernier.training.parts import Parts
 from vernier.training.runtime import make_fabric, process_settings
-from vernier.training.setup import build_setup
+from vernier.training.setup import build_setup, make_step
 from vernier.training.speed import with_train
 
 _TIMED: Final = 4
@@ -97,7 +96,7 @@ def _batch_seconds(parts: Parts) -> float:
     loader = build_setup(replace(parts, model=copy.deepcopy(parts.model)), fabric).loader
     loader.batch(0, 0)
     begin = time.perf_counter()
-    loader.batch(0, min(1, loader.order.steps_per_epoch - 1))
+    loader.batch(0, min(1, loader.order.batches_per_epoch - 1))
     return time.perf_counter() - begin
 
 

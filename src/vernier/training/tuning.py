@@ -17,6 +17,7 @@ from vernier.training.features import settle_features
 from vernier.training.find_batch_size import find_batch_size
 from vernier.training.find_learning_rate import find_learning_rate
 from vernier.training.parts import Dataset, Parts, build_parts
+from vernier.training.resolve_callbacks import ema_decay
 from vernier.training.runtime import make_fabric, process_settings
 from vernier.training.setup import build_setup
 from vernier.training.speed import with_train
@@ -41,6 +42,13 @@ def tune(
     Raises:
         VernierError: whatever can't be built, or no batch fits the memory.
     """
+    resolved, parts = _measured(asked, resolved, dataset, say, steps_at_least)
+    return _settle_ema_decay(asked, resolved, parts)
+
+
+def _measured(
+    asked: Config, resolved: Resolved, dataset: Dataset, say: Say, steps_at_least: int
+) -> tuple[Resolved, Parts]:
     parts = build_parts(resolved.config, dataset, say)
     if asked.train.fast_dev_run or asked.train.debug:
         return resolved, parts
@@ -62,6 +70,16 @@ def tune(
 def _with(resolved: Resolved, parts: Parts, settings: dict[str, Any], reason: str, say: Say) -> tuple[Resolved, Parts]:
     changed = resolved.with_settings(settings, dict.fromkeys(settings, reason))
     return changed, build_parts(changed.config, parts.dataset, say, parts)
+
+
+def _settle_ema_decay(asked: Config, resolved: Resolved, parts: Parts) -> tuple[Resolved, Parts]:
+    if asked.train.ema is None or asked.train.ema.decay != "auto":
+        return resolved, parts
+    order = parts.order
+    epoch_images = min(order.count, order.batches_per_epoch * order.batch_size)
+    decay, reason = ema_decay(order.batch_size * parts.config.train.accumulate, epoch_images)
+    changed = resolved.with_settings({"train.ema.decay": decay}, {"train.ema.decay": reason})
+    return changed, replace(parts, config=changed.config)
 
 
 def _settle_features(asked: Config, resolved: Resolved, parts: Parts, say: Say) -> tuple[Resolved, Parts]:
@@ -125,7 +143,7 @@ def _total_steps(parts: Parts) -> int:
     """Steps that cost as much as the whole model's; training on cached features is as good as free."""
     train = parts.config.train
     passes = settled(train.feature_views) if train.cache_features is True else train.epochs
-    return min(passes, train.epochs) * parts.order.steps_per_epoch
+    return min(passes, train.epochs) * parts.order.batches_per_epoch
 
 
 def _first_batch(parts: Parts) -> Batch:

@@ -1,5 +1,6 @@
 """Measuring the model during a training, and saving it with what it takes to use it."""
 
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -17,11 +18,9 @@ from vernier.versions import versions
 SplitName = Literal["train", "val", "test"]
 
 
-def validate(setup: Setup, split: SplitName) -> Measures | None:
-    """Measure the model on a whole split; None when the split is empty. Every process gets the same figures."""
+def validate(setup: Setup, split: SplitName) -> Measures:
+    """Measure the model on a split that is not empty. Every process gets the same figures."""
     positions = split_positions(setup, split)
-    if len(positions) == 0:
-        return None
     targets = setup.dataset.source.targets[positions]
     return measure(split_logits(setup, positions), targets, setup.task, setup.config.evaluate)
 
@@ -58,9 +57,13 @@ def _whole_model_logits(setup: Setup, positions: np.ndarray) -> np.ndarray:
 
 def save_model(setup: Setup, run: RunDirectory, name: Literal["best", "final"], state: TrainState) -> None:
     """Save the model as a bundle. Every process may call this; the first one writes."""
-    if setup.group.rank != 0:
-        return
-    measures = {"epoch": state.epoch + (name == "best"), "val": state.validation}
+    if setup.group.rank == 0:
+        save_bundle_to(run.bundle(setup.config.run, name), setup, state)
+
+
+def save_bundle_to(path: Path, setup: Setup, state: TrainState) -> None:
+    """Save the model as it is now, with the measures of the last validation."""
+    unfinished = state.batch > 0
     info = BundleInfo(
         architecture=setup.parts.architecture,
         class_names=setup.dataset.source.class_names,
@@ -68,7 +71,7 @@ def save_model(setup: Setup, run: RunDirectory, name: Literal["best", "final"], 
         preprocessing=setup.parts.preprocessing.to_json(),
         threshold=setup.config.evaluate.threshold,
         temperature=None,
-        metrics=measures,
+        metrics={"epoch": state.epoch + unfinished, "step": state.step, "val": state.validation},
         versions=versions(),
     )
-    save_bundle(run.bundle(setup.config.run, name), setup.model, info)
+    save_bundle(path, setup.model, info)

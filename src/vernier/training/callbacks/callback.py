@@ -20,8 +20,9 @@ class Training:
     Attributes:
         setup: Model, optimizer, data; another one once `train.unfreeze` has let more layers train.
         run: Where it is written.
-        state: How far it is. Setting `state.stopped_early` to a reason ends the training after the validation or
-            epoch at hand; every process has to come to the same decision.
+        state: How far it is. Setting `state.stopped_early` to a reason, in `begin`, `validation_end` or `epoch_end`,
+            ends the training; every process has to come to the same decision. A checkpoint does not keep it: a callback
+            whose reason still holds when the training goes on says so again in `begin`.
         display: What a person sees.
         save_requested: Set it in `step_end` to have a checkpoint written after the step. One process is enough.
         stop_requested: Set it in `step_end`, to a reason, to have the training end after the step. One process is
@@ -36,6 +37,18 @@ class Training:
     save_requested: bool = False
     stop_requested: str | None = None
     extra_measures: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no more steps come: all are done, or the training was stopped early."""
+        state, steps = self.state, self.setup.steps
+        done = state.epoch >= steps.epochs or state.step >= steps.total
+        return done or state.stopped_early is not None
+
+    @property
+    def epoch_number(self) -> int:
+        """The epoch at hand, from 1."""
+        return self.state.epoch + 1
 
     @property
     def is_first(self) -> bool:

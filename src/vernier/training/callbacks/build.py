@@ -1,0 +1,47 @@
+"""The callbacks of a training, in the order in which their hooks are called."""
+
+from collections.abc import Iterator
+
+from vernier.track.csv_tracker import CSVTracker
+from vernier.track.tensorboard_tracker import TensorBoardTracker
+from vernier.track.tracker import Tracker
+from vernier.training.callbacks.callback import Callback
+from vernier.training.callbacks.checkpoints import Checkpoints
+from vernier.training.callbacks.custom import make_custom_callbacks
+from vernier.training.callbacks.keep_best import KeepBest
+from vernier.training.callbacks.profiler import Profiler
+from vernier.training.callbacks.records import Records
+from vernier.training.callbacks.time_limit import TimeLimit
+from vernier.training.run_directory import RunDirectory
+from vernier.training.setup import Setup
+from vernier.training.state import TrainState
+
+
+def make_callbacks(setup: Setup, run: RunDirectory, state: TrainState) -> tuple[Callback, ...]:
+    """All of them.
+
+    Measures of more sets come first, because the best model may go by them; then what is recorded and kept; the
+    averages of the weights last, because they stand in the model until then.
+    """
+    return tuple(_callbacks(setup, run, state))
+
+
+def _callbacks(setup: Setup, run: RunDirectory, state: TrainState) -> Iterator[Callback]:
+    config = setup.config
+    yield Records(_make_trackers(setup, run, state))
+    yield KeepBest()
+    yield from make_custom_callbacks(config.callbacks.custom)
+    yield Checkpoints()
+    if config.train.max_time is not None:
+        yield TimeLimit(config.train.max_time)
+    if config.train.profile:
+        yield Profiler()
+
+
+def _make_trackers(setup: Setup, run: RunDirectory, state: TrainState) -> tuple[Tracker, ...]:
+    if setup.group.rank != 0:
+        return ()
+    return (
+        CSVTracker(run.path, state.epoch, state.step),
+        TensorBoardTracker(run.events(setup.config.run), state.step),
+    )

@@ -1,0 +1,28 @@
+"""Callbacks of the user's own (`callbacks.custom`)."""
+
+import inspect
+from collections.abc import Sequence
+
+from vernier.callables import check_arguments, import_callable
+from vernier.config.callbacks import CustomCallbackConfig
+from vernier.errors import ConfigError, ConfigProblem
+from vernier.training.callbacks.callback import Callback
+
+
+def make_custom_callbacks(entries: Sequence[CustomCallbackConfig]) -> tuple[Callback, ...]:
+    """The callbacks, in their order.
+
+    Raises:
+        ConfigError: what can't be imported, is no callback, or takes other arguments.
+    """
+    return tuple(_make(f"callbacks.custom[{index}]", entry) for index, entry in enumerate(entries))
+
+
+def _make(key: str, entry: CustomCallbackConfig) -> Callback:
+    made = import_callable(entry.name, f"{key}.name")
+    if not (inspect.isclass(made) and issubclass(made, Callback)):
+        message = f"must be a class derived from {Callback.__module__}.Callback; got {entry.name}"
+        raise ConfigError([ConfigProblem(f"{key}.name", message)])
+    check_arguments(made, entry.kwargs, f"{key}.kwargs")
+    callback: Callback = made(**entry.kwargs)
+    return callback

@@ -1,0 +1,59 @@
+"""`evaluate.extended`: validation on more sets, as `vernier evaluate` would do it."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import final
+
+from vernier.config.data import DataConfig
+from vernier.config.evaluate import ExtendedConfig
+from vernier.config.settled import settled
+from vernier.evaluation.evaluate import evaluate_bundle
+from vernier.evaluation.metrics import Measures
+from vernier.training.callbacks.callback import Callback, Training
+from vernier.training.due import comes_up
+from vernier.training.log import logger
+from vernier.training.validate import save_bundle_to
+
+
+@final
+class ExtendedValidation(Callback):
+    """Saves a bundle as it would ship and measures it on each set; measures are called `NAME_accuracy` and so on.
+
+    Every process measures by itself, so that all of them know the figures.
+    """
+
+    def __init__(self, config: ExtendedConfig) -> None:
+        self._config = config
+
+    def validation_end(self, training: Training, measures: Measures) -> None:
+        """See `Callback.validation_end`."""
+        state, steps = training.state, training.setup.steps
+        if training.epoch_number < self._config.from_epoch or not comes_up(self._config.every, steps, state.step):
+            return
+        with tempfile.TemporaryDirectory(prefix="vernier-") as directory:
+            bundle = Path(directory) / "bundle"
+            save_bundle_to(bundle, training.setup, state)
+            for name, place in self._config.data.items():
+                training.extra_measures |= _measured(name, place, bundle, training)
+
+
+def _measured(name: str, place: str, bundle: Path, training: Training) -> Mapping[str, float]:
+    config = training.setup.config
+    data = DataConfig(
+        source=place,
+        batch_size=config.data.batch_size,
+        eval_batch_size=config.data.eval_batch_size,
+        threads=config.data.threads,
+        on_bad_image=config.data.on_bad_image,
+        max_pixels=config.data.max_pixels,
+    )
+    report = evaluate_bundle(
+        bundle, data, config.evaluate, split="all", device=str(training.setup.group.device), trust=True
+    )
+    values = {f"{name}_{measure}": value for measure, value in report.measures.values.items()}
+    if training.is_first:
+        monitor = settled(config.train.monitor).removeprefix("val_")
+        value = values.get(f"{name}_{monitor}", values[f"{name}_loss"])
+        logger.info("%s: %s %.4f (n=%d)", name, monitor, value, report.measures.n)
+    return values

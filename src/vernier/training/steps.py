@@ -1,0 +1,36 @@
+"""How many optimizer steps a training has."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Batches and optimizer steps: `accumulate` batches make one step, an epoch's last step may have fewer.
+
+    Attributes:
+        batches_per_epoch: Of all processes together.
+        accumulate: `train.accumulate`.
+        epochs: `train.epochs`.
+        limit: `train.max_steps`.
+    """
+
+    batches_per_epoch: int
+    accumulate: int
+    epochs: int
+    limit: int | None = None
+
+    @property
+    def per_epoch(self) -> int:
+        """Optimizer steps of one epoch."""
+        return -(-self.batches_per_epoch // self.accumulate)
+
+    @property
+    def total(self) -> int:
+        """Optimizer steps of the whole training."""
+        steps = self.epochs * self.per_epoch
+        return steps if self.limit is None else min(steps, self.limit)
+
+    def batches_of_step(self, batch: int) -> range:
+        """The numbers of the batches of an epoch that make a step together with this one."""
+        first = batch - batch % self.accumulate
+        return range(first, min(first + self.accumulate, self.batches_per_epoch))
