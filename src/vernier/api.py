@@ -8,15 +8,21 @@ Each takes what its verb takes: a config file or mapping, then overrides such as
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from vernier.config.loading import LoadedConfig, config_from_mapping, load_config
+from vernier.config.checks import CHECKS, Check
+from vernier.config.checks.schedule import CHECKS as SCHEDULE_CHECKS
+from vernier.config.loading import LoadedConfig, config_from_mapping, load_config, read_config_file
 from vernier.config.overrides import parse_arguments
 from vernier.config.root import Config
 from vernier.deploy.predict import PredictResult
 from vernier.deploy.predict import predict as predict_images
+from vernier.errors import ConfigError, ConfigProblem, RunError
 from vernier.evaluation.evaluate import EvaluationReport, evaluate_bundle
+from vernier.scenario.overriding import open_data
+from vernier.training import seeds
 from vernier.training.benchmark import Timing
 from vernier.training.benchmark import benchmark_pipeline as time_pipeline
 from vernier.training.benchmark import benchmark_train as time_train
@@ -26,13 +32,15 @@ from vernier.training.find_learning_rate import LearningRateFinding
 from vernier.training.find_learning_rate import find_learning_rate as try_learning_rates
 from vernier.training.log import logger, logging_to, make_display
 from vernier.training.parts import Dataset, open_dataset
+from vernier.training.plot_schedule import ScheduleCurve, count_steps, given_steps, schedule_curve
 from vernier.training.prepare import prepare_resume
 from vernier.training.resolve import resolve
 from vernier.training.run_directory import RunDirectory, run_name
+from vernier.training.seeds import SeedsEnd
 from vernier.training.session import TrainingEnd, run_training, train_prepared
 from vernier.training.tuning import tune
 
-ConfigLike = str | Path | Mapping[str, Any] | None
+ConfigLike = str | Path | Mapping[str, Any] | LoadedConfig | None
 
 _DATA_KEYS = ("data", "data.source", "data.train", "data.val", "data.test")
 
@@ -59,9 +67,21 @@ def train(config: ConfigLike = None, *overrides: str) -> TrainingEnd:
     """Train, or go on with a training of the same config that is unfinished.
 
     Raises:
+        VernierError: anything that the user can mend; `train.seeds`, for which there is `train_seeds`.
+    """
+    loaded = read_config(config, *overrides)
+    if loaded.config.train.seeds is not None:
+        raise ConfigError([ConfigProblem("train.seeds", "are several trainings; call api.train_seeds for them")])
+    return run_training(loaded)
+
+
+def train_seeds(config: ConfigLike = None, *overrides: str) -> SeedsEnd:
+    """Train once for each seed of `train.seeds`.
+
+    Raises:
         VernierError: anything that the user can mend.
     """
-    return run_training(read_config(config, *overrides))
+    return seeds.train_seeds(read_config(config, *overrides))
 
 
 def quickstart(*overrides: str) -> TrainingEnd:
@@ -91,13 +111,34 @@ def evaluate(
         overrides: Such as `data=DIR`; a run's own data and settings when they name no data.
         split: train, val, test or all; the test set, else the validation set, else everything, when not given.
         output: A directory for predictions and tables.
-        trust: Import the user's own code when the bundle names it.
+        trust: Import the user's own code when the bundle or the run names it.
     """
     base = Path(bundle) / "config.yaml"
     other_data = any(key in _DATA_KEYS for key, _ in parse_arguments(overrides))
-    loaded = load_config(base if base.is_file() and not other_data else None, overrides, checks=())
-    config = loaded.config
-    return evaluate_bundle(Path(bundle), config.data, config.evaluate, split=split, output=output, trust=trust)
+    file = base if base.is_file() and not other_data else None
+    if file is not None and not trust:
+        _refuse_scenario(file)
+    config = load_config(file, overrides, checks=()).config
+    return evaluate_bundle(
+        Path(bundle),
+        config.data,
+        config.evaluate,
+        split=split,
+        output=output,
+        trust=trust,
+        metrics=config.metrics,
+        open_data=partial(open_data, config),
+    )
+
+
+def _refuse_scenario(file: Path) -> None:
+    """Stop before a run's config imports the code of a scenario."""
+    scenario = read_config_file(file).get("scenario")
+    if scenario:
+        raise RunError(
+            f"{file}: the run's scenario is Python code, {scenario['name']}, which evaluating would run. If you trust "
+            "it, evaluate with --trust (in Python: trust=True); with data=DIR the scenario is left out"
+        )
 
 
 def predict(
@@ -121,6 +162,25 @@ def benchmark_pipeline(config: ConfigLike = None, *overrides: str, seconds: floa
     """Time the input pipeline, from files or store to normalised float batches."""
     with logging_to(None):
         return time_pipeline(read_config(config, *overrides), seconds)
+
+
+def plot_schedule(
+    config: ConfigLike = None, *overrides: str, images: int | None = None, steps_per_epoch: int | None = None
+) -> ScheduleCurve:
+    """The learning rate of every step of a training, without training it.
+
+    Args:
+        images: Training images of an epoch; the data is opened to count them when neither this nor
+            `steps_per_epoch` is given.
+        steps_per_epoch: Optimizer steps.
+
+    Raises:
+        ConfigError: the schedule does not fit into the training, or is not known ahead.
+    """
+    settings = read_config(config, *overrides, checks=SCHEDULE_CHECKS).config
+    if steps_per_epoch is not None:
+        return schedule_curve(settings, given_steps(settings, steps_per_epoch))
+    return schedule_curve(settings, count_steps(settings, images))
 
 
 def find_batch_size(config: ConfigLike = None, *overrides: str) -> BatchSizeFinding:
@@ -159,12 +219,14 @@ def _settle(loaded: LoadedConfig, not_measured: Mapping[str, Any]) -> tuple[Conf
     return tune(config, resolved, dataset, logger.info)[0].config, dataset
 
 
-def read_config(config: ConfigLike, *overrides: str) -> LoadedConfig:
+def read_config(config: ConfigLike, *overrides: str, checks: Sequence[Check] = CHECKS) -> LoadedConfig:
     """Read a config file or mapping and overrides.
 
     Raises:
         ConfigError: all problems at once.
     """
+    if isinstance(config, LoadedConfig):
+        return config
     if isinstance(config, Mapping):
-        return config_from_mapping(config, overrides)
-    return load_config(None if config is None else Path(config), overrides)
+        return config_from_mapping(config, overrides, checks=checks)
+    return load_config(None if config is None else Path(config), overrides, checks=checks)

@@ -15,6 +15,9 @@ _SOON = 10
 """So many networks are built without saying that it takes time."""
 
 
+_WIDEST_PLOT = 120
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -60,10 +63,20 @@ def _unknown_verb(verb: str) -> int:
 def _train(words: list[str]) -> int:
     from vernier import api
     from vernier.config.overrides import split_config_argument
+    from vernier.training.seeds import summary_table
 
     as_json = _take_switch(words, "--json")
     file, overrides = split_config_argument(words)
-    return _end(api.train(file, *overrides), as_json)
+    loaded = api.read_config(file, *overrides)
+    if loaded.config.train.seeds is None:
+        return _end(api.train(loaded), as_json)
+    several = api.train_seeds(loaded)
+    if as_json:
+        _print_json(several.result)
+    elif not several.exit_status:
+        print(summary_table(several.result))
+        print(f"summary: {several.file}")
+    return several.exit_status
 
 
 def _quickstart(words: list[str]) -> int:
@@ -164,6 +177,29 @@ def _find(words: list[str]) -> int:
     file, overrides = split_config_argument(words)
     find = api.find_batch_size if what == "batch_size" else api.find_learning_rate
     _print_result(find(file, *overrides), as_json)
+    return 0
+
+
+def _plot_schedule(words: list[str]) -> int:
+    from shutil import get_terminal_size
+
+    as_json = _take_switch(words, "--json")
+    output, csv = _take_value(words, "--output") or "schedule.png", _take_value(words, "--csv")
+    steps_per_epoch = _take_count(words, "plot-schedule", "--steps-per-epoch", 0) or None
+    images = _take_count(words, "plot-schedule", "--images", 0) or None
+    from vernier import api
+    from vernier.config.overrides import split_config_argument
+
+    file, overrides = split_config_argument(words)
+    curve = api.plot_schedule(file, *overrides, images=images, steps_per_epoch=steps_per_epoch)
+    curve.write_picture(Path(output))
+    if csv:
+        curve.write_csv(Path(csv))
+    if as_json:
+        _print_json({**curve.to_json(), "picture": output, "csv": csv})
+    else:
+        print(curve.to_text(min(get_terminal_size().columns, _WIDEST_PLOT)))
+        print(f"picture: {output}")
     return 0
 
 
@@ -331,6 +367,7 @@ _VERBS: dict[str, Callable[[list[str]], int]] = {
     "predict": _predict,
     "benchmark": _benchmark,
     "find": _find,
+    "plot-schedule": _plot_schedule,
     "models": _models,
     "config": _config,
 }

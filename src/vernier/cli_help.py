@@ -12,6 +12,8 @@ usage: vernier VERB ...
                                        images per second of training steps or of the input pipeline
   find batch_size|lr [CONFIG.yaml] [key=value ...]
                                        the largest batch that fits the memory; a learning rate that trains
+  plot-schedule [CONFIG.yaml] [key=value ...]
+                                       the learning rate of every step, before one is trained
   models [PATTERN] | show NAME         names for model=NAME, with what they cost; the layers of one
   config [CONFIG.yaml] [key=value ...] show a config with its defaults; --schema prints the JSON Schema
 
@@ -65,6 +67,17 @@ usage: vernier find batch_size|lr [CONFIG.yaml] [key=value ...] [--json]
 batch_size: the largest power of two of images a step that fits the memory, with a margin, by real steps of the model.
 lr: a learning rate by a range test: real steps while it grows until the loss diverges, then a short training with it.
 Nothing is kept but what is printed: put it on the command line, or write data.batch_size=auto, optimizer.lr=auto.""",
+    "plot-schedule": """\
+usage: vernier plot-schedule [CONFIG.yaml] [key=value ...] [--output FILE.png] [--csv FILE] [--images N]
+                             [--steps-per-epoch N] [--json]
+
+  vernier plot-schedule recipe.yaml --csv schedule.csv
+  vernier plot-schedule schedule=one_cycle optimizer.lr=0.1 train.epochs=30 --steps-per-epoch 196
+
+Draws the learning rate (and momentum, where the schedule changes it) to a picture, schedule.png here when --output
+does not name another, and to the terminal. --csv writes epoch,step,lr, a row for every optimizer step; both count
+from 1. A run's config.yaml is a config too. The data is opened to count its training images, and not decoded;
+--images says how many there are, --steps-per-epoch how many optimizer steps an epoch has: then no data is needed.""",
     "models": """\
 usage: vernier models [PATTERN] [--classes N] [--input-size H W [C]] [--provider zoo|timm|torchvision] [--json]
        vernier models show NAME [--classes N] [--input-size H W [C]] [--frozen SPEC] [key=value ...] [--json]

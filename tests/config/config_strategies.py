@@ -41,6 +41,8 @@ def configs() -> st.SearchStrategy[Config]:
 
 
 def _settle(data: dict[str, Any]) -> dict[str, Any]:
+    # A scenario has to be there to be imported.
+    data.pop("scenario", None)
     if isinstance(data.get("train"), dict):
         data["train"].pop("gradient_clip_value", None)
     if isinstance(data.get("model"), dict) and isinstance(data["model"].get("algebra"), dict):

@@ -77,13 +77,6 @@ def test_the_set_is_measured_as_a_whole():
     assert whole != pytest.approx(np.mean(halves))
 
 
-def test_loss_ignores_label_smoothing():
-    logits, targets = np.eye(4, dtype=np.float32), np.arange(4)
-    tasks = (make_task("multiclass", CLASSES, label_smoothing=share) for share in (0.0, 0.2))
-    plain, smooth = (measure(logits, targets, task, EvaluateConfig()).values for task in tasks)
-    assert plain == smooth
-
-
 @given(st.lists(st.tuples(st.integers(-4, 4), st.booleans()), min_size=1, max_size=30))
 @settings(max_examples=60, deadline=None)
 def test_areas_are_scikit_learns(pairs):

@@ -264,7 +264,7 @@ def test_another_schedule_on_resume_drops_the_fields_of_the_old_one():
     again = api.resume(end.run.path, "train.epochs=2", "schedule=one_cycle")
     assert again.result["epochs"] == 2
     assert "name: one_cycle" in (end.run.path / "config.yaml").read_text()
-    assert "warmup" not in (end.run.path / "config.yaml").read_text()
+    assert "final_factor" not in (end.run.path / "config.yaml").read_text()
 
 
 def test_several_labels_a_sample(class_folders, tmp_path):

@@ -1,5 +1,7 @@
 """`augment`: ordered lists of operations for training and evaluation, one class an operation."""
 
+from itertools import accumulate
+from math import floor
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -200,27 +202,39 @@ AnyOperation = Annotated[
 
 
 class MixConfig(Section):
-    """Mix pairs of training images and their labels, with one draw for each batch."""
+    """Mix pairs of training images and their labels, with one draw for each batch.
+
+    The loss of a mixed image is share * loss(its label) + (1 - share) * loss(its partner's); the accuracy on training
+    images counts its own label alone.
+    """
 
     mixup: NonNegative = 0.0
     """alpha of mixup's Beta(alpha, alpha) (Zhang et al. 2018); 0 goes without."""
     cutmix: NonNegative = 0.0
     """alpha of CutMix's Beta(alpha, alpha) (Yun et al. 2019); 0 goes without."""
-    p: Probability = 1.0
+    p: Annotated[Number, Field(gt=0, le=1)] = 1.0
     """How probable it is that a batch is mixed."""
-    cutmix_share: Probability = 0.5
+    cutmix_share: Annotated[Number, Field(gt=0, lt=1)] = 0.5
     """With both: share of the mixed batches that CutMix gets."""
     off_for_last: DurationField = Duration(0, "ep")
-    """The last epochs see images as they are: `5ep` or `10%`."""
+    """The end of the training sees images as they are: `5ep` or `10%`."""
 
 
 class ProgressiveConfig(Section):
-    """Train on small images first (Tan & Le 2021). Evaluation always sees full ones."""
+    """Train on small images first (Tan & Le 2021). Evaluation always sees full ones.
+
+    Every image is augmented as always and then resized, which is still one warp.
+    """
 
     sizes: tuple[Size, ...]
-    """Sizes one after the other; the last one is `model.input_size`."""
+    """Sizes one after the other, from small to large; the last one is `model.input_size`."""
     portions: tuple[Positive, ...] | None = None
-    """Shares of the epochs, one for each size; equal ones when not given."""
+    """Shares of the epochs, one for each size, in any unit; equal ones when not given."""
+
+    def ends(self, epochs: int) -> tuple[int, ...]:
+        """For each size the epoch, counted from 0, from which on it is not used any more; the last is `epochs`."""
+        portions = self.portions or (1.0,) * len(self.sizes)
+        return tuple(floor(epochs * part / sum(portions) + 0.5) for part in accumulate(portions))
 
 
 class AugmentConfig(Section):

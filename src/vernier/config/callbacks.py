@@ -14,13 +14,13 @@ class EarlyStoppingConfig(Section):
     patience: Count | None = None
     """Validations without improvement before training stops; none: only the thresholds stop it."""
     check_every: Count = 1
-    """Of the validations without improvement, count every this many; improvements always count."""
+    """Only every this many validations can count as one without improvement; improvements always count."""
     monitor: Text | Auto = "auto"
     """auto: `train.monitor`."""
     mode: Literal["max", "min"] | Auto = "auto"
     """auto: min for losses and errors, max for everything else."""
     min_delta: Annotated[Number, Field(ge=0)] = 0.0
-    """A change smaller than this is no improvement."""
+    """Only a change by more than this is an improvement."""
     lower_threshold: Number | None = None
     """Mode max: patience only counts once the best value is at least this. Mode min: stop at once when the best
     value is at most this."""

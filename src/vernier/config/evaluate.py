@@ -27,6 +27,8 @@ class EvaluateConfig(Section):
     """Also report how often the right class is among the k most probable; not with k classes or fewer."""
     threshold: Probability = 0.5
     """From this probability on, a binary or multilabel label counts as predicted."""
+    per_class: Flag = False
+    """Record precision, recall and F1 of each class at every validation: metrics_per_class.csv and TensorBoard."""
     calibration_bins: Count = 15
     """Equal-width confidence bins of the expected calibration error (Guo et al. 2017)."""
     worst: Annotated[int, Field(ge=0, strict=True)] = 24

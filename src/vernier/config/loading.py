@@ -17,6 +17,7 @@ from vernier.config.root import Config
 from vernier.config.scalars import plain_value
 from vernier.config.validation import Findings, validate
 from vernier.errors import ConfigError, ConfigProblem
+from vernier.scenario.reading import parameter_defaults, with_defaults, with_full_name, with_parameters
 
 
 @final
@@ -41,8 +42,7 @@ def load_config(file: Path | None, arguments: Sequence[str], *, checks: Sequence
         ConfigError: everything that is wrong with it; a file that can't be read reports itself alone.
     """
     data = read_config_file(file) if file is not None else {}
-    loaded, notes = override(nest(data.items()), nest(parse_arguments(arguments)))
-    return _finish(loaded, notes, file, checks)
+    return _finish(data, arguments, file, checks)
 
 
 def config_from_mapping(
@@ -53,8 +53,7 @@ def config_from_mapping(
     Raises:
         ConfigError: everything that is wrong with it.
     """
-    loaded, notes = override(nest(mapping.items()), nest(parse_arguments(arguments)))
-    return _finish(loaded, notes, None, checks)
+    return _finish(mapping, arguments, None, checks)
 
 
 def read_config_file(file: Path) -> dict[str, Any]:
@@ -73,18 +72,29 @@ def read_config_file(file: Path) -> dict[str, Any]:
     return read_yaml(text, str(file))
 
 
-def _finish(loaded: Nested, notes: tuple[str, ...], file: Path | None, checks: Sequence[Check]) -> LoadedConfig:
+def _finish(
+    mapping: Mapping[str, Any], arguments: Sequence[str], file: Path | None, checks: Sequence[Check]
+) -> LoadedConfig:
+    loaded, notes = _merged(mapping, arguments)
     expansion = expand(loaded.data, _defaults(loaded.data), os.environ, datetime.now().astimezone())
     full = spell_out_lists(Nested(expansion.data, loaded.written, loaded.problems))
     findings = Findings(full.written)
     for place, message in (*full.problems, *expansion.problems):
         findings.add(place, message)
-    config = validate(full.data, findings)
+    config = validate(with_parameters(full.data, findings), findings)
     _cross_check(config, checks, findings)
     if findings.problems:
         raise ConfigError(findings.problems)
     given: dict[str, Any] = plain_value(config.model_dump(exclude_unset=True))
     return LoadedConfig(config, given, notes, file)
+
+
+def _merged(mapping: Mapping[str, Any], arguments: Sequence[str]) -> tuple[Nested, tuple[str, ...]]:
+    """What a file and a command line say, over the defaults of their scenario; and what that dropped."""
+    below, above = nest(mapping.items()), nest(parse_arguments(arguments))
+    given, dropped = override(with_full_name(below), with_full_name(above))
+    loaded, dropped_defaults = with_defaults(given)
+    return loaded, (*dropped, *dropped_defaults)
 
 
 def _cross_check(config: Config, checks: Sequence[Check], findings: Findings) -> None:
@@ -102,5 +112,6 @@ def _defaults(data: Mapping[str, Any]) -> dict[str, Any]:
         name = (data.get(section) or {}).get("name")
         chosen = kinds(all_fields()[section].annotation).get(str(name))
         if chosen is not None:
-            defaults = {**defaults, section: plain_value(chosen().model_dump())}
-    return defaults
+            # Not validated: what a kind needs has no default.
+            defaults = {**defaults, section: plain_value(chosen.model_construct().model_dump())}
+    return {**defaults, **parameter_defaults(data)}

@@ -15,13 +15,15 @@ from vernier.config.fields import (
     WITH_CALLABLES,
     Place,
     all_fields,
+    bare,
     dotted,
     item_type,
+    members,
     section_classes,
 )
 from vernier.config.words import literal_words
 
-_KIND_SECTIONS = ("model", "optimizer", "schedule", "loss")
+_KIND_SECTIONS = ("model", "optimizer", "schedule", "loss", "scenario")
 
 
 @final
@@ -110,11 +112,11 @@ def _without_image_size(data: Mapping[str, Any]) -> dict[str, Any]:
     return {**data, "data": section}
 
 
-def override(file: Nested, command: Nested) -> tuple[Nested, tuple[str, ...]]:
+def override(file: Nested, command: Nested, owner: str = "the file") -> tuple[Nested, tuple[str, ...]]:
     """The file's data with the command line's on top, and notes on what of the file was dropped.
 
     Fields of one kind mean nothing to another: where the command line names another optimizer, schedule or model
-    than the file, the file's section goes as a whole.
+    than the file, the file's section goes as a whole. `owner` is what the notes call the file.
     """
     below, notes = dict(file.data), []
     for section in _KIND_SECTIONS:
@@ -124,7 +126,7 @@ def override(file: Nested, command: Nested) -> tuple[Nested, tuple[str, ...]]:
         dropped = [key for key in below.pop(section, None) or {} if key != "name"]
         if dropped:
             keys = ", ".join(f"{section}.{key}" for key in dropped)
-            notes.append(f"{section}: {new} instead of the file's {old}; dropped from the file: {keys}")
+            notes.append(f"{section}: {new} instead of {owner}'s {old}; dropped from {owner}: {keys}")
     kept = {place: name for place, name in file.written.items() if not _given(command.data, place)}
     return Nested(merge(below, command.data), {**kept, **command.written}, file.problems + command.problems), tuple(
         notes
@@ -171,7 +173,8 @@ def _is_no_item(value: Any, annotation: Any) -> bool:
     """Whether a single value stands for itself: null, a fixed word, or brackets that could not be read."""
     if isinstance(value, str):
         return value in literal_words(annotation) or value.startswith(("[", "{"))
-    return value is None
+    # A count where a field takes a count or a list of numbers.
+    return value is None or (isinstance(value, int) and int in map(bare, members(annotation)))
 
 
 def _operations(nested: Nested, section: str, name: str, items: Sequence[Any]) -> Nested:

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, final, get_origin
 
 from pydantic.fields import FieldInfo
 
+from vernier.callables import working_directory_importable
 from vernier.config.fields import SHORT_FORMS, all_fields, bare, members
 from vernier.config.reading import parse_value
 from vernier.config.root import Config
@@ -39,7 +41,7 @@ def split_config_argument(arguments: Sequence[str]) -> tuple[Path | None, tuple[
     """The config file among the arguments, and the others in their order.
 
     It is the argument that stands alone (no `key=value`, no value of a `--key`) and ends in .yaml or .yml or is
-    a file.
+    a file. The first other one that stands alone and can be a Python module is the scenario: `scenario=...`.
 
     Raises:
         ConfigError: there is more than one.
@@ -49,7 +51,9 @@ def split_config_argument(arguments: Sequence[str]) -> tuple[Path | None, tuple[
     if len(files) > 1:
         raise ConfigError([ConfigProblem(files[1], f"is a second config file beside {files[0]}; give one")])
     others = [group for group in groups if group.key is not None or group.tokens[0] not in files]
-    return Path(files[0]) if files else None, tuple(token for group in others for token in group.tokens)
+    scenario = next((group for group in others if group.key is None and _names_scenario(group.tokens[0])), None)
+    words = ((f"scenario={group.tokens[0]}",) if group is scenario else group.tokens for group in others)
+    return Path(files[0]) if files else None, tuple(word for tokens in words for word in tokens)
 
 
 def parse_arguments(arguments: Sequence[str]) -> tuple[Assignment, ...]:
@@ -127,9 +131,28 @@ def _names_file(token: str) -> bool:
     if token.startswith("-"):
         return False
     named = token.endswith((".yaml", ".yml"))
+    if token.endswith(".py"):
+        return False
     if _ASSIGNMENT.fullmatch(token):
         return named and Path(token).is_file()
     return named or Path(token).is_file()
+
+
+def _names_scenario(token: str) -> bool:
+    """Whether an argument that stands alone is a module, a package, `module:Class` or a .py file."""
+    if token.startswith("-") or _field(token) is not None:
+        return False
+    if Path(token).is_dir():
+        return any((Path(token) / name).is_file() for name in ("scenario.py", "__init__.py"))
+    if token.endswith(".py") or "/" in token or ":" in token:
+        return True
+    first, dot, _ = token.partition(".")
+    return first.isidentifier() and ((bool(dot) and first not in Config.model_fields) or _is_module(first))
+
+
+def _is_module(name: str) -> bool:
+    with working_directory_importable():
+        return find_spec(name) is not None
 
 
 def _value(group: _Group) -> Any:

@@ -11,6 +11,7 @@ from vernier.config.loss import AutoLossConfig, LossConfig
 from vernier.config.model import ModelConfig
 from vernier.config.optimizer import AdamWConfig, OptimizerConfig
 from vernier.config.run import RunConfig
+from vernier.config.scenario import ScenarioConfig
 from vernier.config.schedule import CosineConfig, ScheduleConfig
 from vernier.config.track import TrackConfig
 from vernier.config.train import TrainConfig
@@ -35,6 +36,5 @@ class Config(Section):
     `{top3: {name: multiclass_accuracy, top_k: 3, average: micro}}`."""
     evaluate: EvaluateConfig = EvaluateConfig()
     track: TrackConfig = TrackConfig()
-    scenario: dict[str, Anything] | None = None
-    """A scenario, `{name: package.module:Class}`, and its own parameters."""
+    scenario: ScenarioConfig | None = None
     run: RunConfig = RunConfig()

@@ -1,14 +1,35 @@
 """`train`: how long, on what, how precisely."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from vernier.config.base import FieldConflict, Section
 from vernier.config.duration import Duration
+from vernier.config.scalars import source_text
 from vernier.config.types import Anything, Auto, Count, DurationField, Flag, Number, Seed, Text
 
 Precision = Literal["32-true", "bf16-mixed", "bf16-true", "16-mixed"]
+
+_OTHER_NAMES: dict[str, Precision] = {
+    **dict.fromkeys(("32", "fp32", "float32"), "32-true"),
+    **dict.fromkeys(("bf16", "bfloat16", "mixed", "mixed_bfloat16"), "bf16-mixed"),
+    **dict.fromkeys(("16", "fp16", "float16", "mixed_float16"), "16-mixed"),
+}
+"""Names of precisions that people bring from elsewhere."""
+
+
+def _precision(value: Any) -> Any:
+    """Our name of a precision that has another one elsewhere; anything else passes through."""
+    text = source_text(value)
+    return _OTHER_NAMES.get(text.lower(), value) if isinstance(text, str) else value
+
+
+_AnyPrecision = Annotated[
+    Precision,
+    BeforeValidator(_precision),
+    WithJsonSchema({"enum": [*get_args(Precision), *_OTHER_NAMES, 32, 16]}),
+]
 
 
 def _one_or_several(value: Any) -> Any:
@@ -30,7 +51,7 @@ class EMAConfig(Section):
     """An exponential moving average of the weights, with BatchNorm's statistics (Polyak & Juditsky 1992)."""
 
     decay: Annotated[Number, Field(gt=0, lt=1)] | Auto = "auto"
-    """Share of the average that stays at a step. auto: 0.75^(batch size / images an epoch), from 0.99 to 0.99975."""
+    """Share of the average that stays at a step. auto: 0.75^(images a step / images an epoch), from 0.99 to 0.99975."""
     warmup: Flag = False
     """Let step t (from 0) keep at most (1 + t) / (10 + t), so that the first weights are soon forgotten."""
 
@@ -41,19 +62,24 @@ class TrainConfig(Section):
     epochs: Count = 10
     threads: Count | Auto = "auto"
     """Compute threads on a CPU. Results are bit-identical for the same number. auto: all processors."""
-    devices: Count | tuple[Annotated[int, Field(ge=0, strict=True)], ...] | Auto = "auto"
-    """Processes of this machine, one a device: how many, or which GPUs, as in `[0,2]`. auto: 1."""
+    devices: Count | Annotated[tuple[Annotated[int, Field(ge=0, strict=True)], ...], Field(min_length=1)] | Auto = (
+        "auto"
+    )
+    """Processes of this machine, one a device: how many, or which GPUs, as in `[0,2]`. auto: 1, or as many as torchrun
+    has started."""
     accelerator: Literal["cpu", "cuda", "mps", "auto"] = "auto"
     """auto: a GPU when there is one, else the CPU."""
     num_nodes: Count = 1
+    """Machines. More than one are started by torchrun, which says how many there are."""
     strategy: Literal["single", "ddp", "fsdp", "auto"] = "auto"
     """auto: `single` on one device, `ddp` on several. fsdp is refused for now."""
     strategy_kwargs: dict[str, Anything] = Field(default_factory=dict)
-    """Further arguments of the strategy, such as `{find_unused_parameters: true}` for ddp."""
+    """Further arguments of torch's DistributedDataParallel, such as `{find_unused_parameters: true}`."""
     sync_batchnorm: Flag | Auto = "auto"
     """Compute BatchNorm's statistics over the batches of all processes. auto: on several GPUs."""
-    precision: Precision | Auto = "auto"
-    """auto: what `speed` finds fastest, 32-true when nothing is measured."""
+    precision: _AnyPrecision | Auto = "auto"
+    """32, fp32, bf16, mixed (bf16-mixed), 16 and fp16 (16-mixed) are understood. auto: what `speed` finds fastest,
+    32-true when nothing is measured."""
     speed: Literal["auto", "off"] = "auto"
     """`auto` measures a few real steps and sets what is `auto` among `precision`, `memory_format`, `compile`,
     `allocator`, `matmul_precision` and `threads` to the fastest. `off` measures nothing: plain fp32."""
@@ -69,7 +95,8 @@ class TrainConfig(Section):
     """`keep` lets the process keep freed memory (glibc's thresholds), which spares page faults every step;
     `system` leaves the C library as it is. auto: keep on Linux with a CPU."""
     matmul_precision: Literal["highest", "high"] | Auto = "auto"
-    """`high` lets a GPU multiply fp32 matrices in TF32. auto: what `speed` finds fastest, else highest."""
+    """`high` lets a GPU multiply fp32 matrices in TF32 (10 bits of mantissa). auto: what `speed` finds fastest, else
+    highest."""
     cache_features: Flag | Auto = "auto"
     """Compute the outputs of a frozen first part of the model once and train the rest on them.
     auto: when `model.frozen` leaves such a part and there is room."""
@@ -88,14 +115,14 @@ class TrainConfig(Section):
     max_steps: Count | None = None
     """Stop after this many optimizer steps, if `epochs` does not end first; the schedule ends there too."""
     limit_train: DurationField | None = None
-    """At most this much of every epoch: `100st` (batches) or `10%`."""
+    """At most this much of every epoch: `100st` (batches) or `10%`. Each epoch has its own images."""
     limit_val: DurationField | None = None
     """At most this much of the validation set: `10st` (batches of `data.eval_batch_size`) or `10%`, spread over it."""
     overfit_batches: Count | None = None
     """Train on these few batches only, in the same order every epoch and as evaluation sees them, and validate on
     them: a model that can't learn them by heart has a bug."""
     memory_limit: Annotated[Number, Field(gt=0, le=1)] | None = None
-    """Share of a GPU's memory that this process may take."""
+    """Share of its GPU's memory that a process may take; it runs out of memory beyond."""
     seeds: Count | tuple[Seed, ...] | None = None
     """Train once for each seed: these, or as many as this from `seed` on, and report mean and standard deviation."""
     gradient_clip_norm: Annotated[Number, Field(gt=0)] | None = None
@@ -108,12 +135,15 @@ class TrainConfig(Section):
     """Keep BatchNorm layers in eval mode: their running statistics stay, their weights train."""
     monitor: Text | Auto = "auto"
     """Validation metric that `best` and early stopping go by. auto: accuracy; macro_f1 for multilabel."""
+    monitor_mode: Literal["max", "min"] | Auto = "auto"
+    """Whether higher or lower values of the monitored metric are better. auto: min for losses and errors, else max."""
     checkpoint_every: DurationField = Duration(60, "s")
     """Save the training state this often, besides at every epoch's end."""
     log_every: DurationField = Duration(50, "st")
     """Write a row to steps.csv this often."""
     deterministic: Flag = True
-    """Only use kernels whose result is the same every time."""
+    """Only use kernels whose result is the same every time. An operation that has none is an error on a CPU, and named
+    in a warning on a GPU."""
     fast_dev_run: Flag = False
     """One training batch and one validation batch through everything, to see whether it works."""
     profile: Flag = False

@@ -61,12 +61,12 @@ class Findings:
 
 def validate(data: Mapping[str, Any], findings: Findings) -> Config:
     """The Config of nested data; what is wrong is reported and has its default value."""
-    config = _section(Config, data, (), findings)
+    config = check_section(Config, data, (), findings)
     return config if isinstance(config, Config) else Config()
 
 
-def _section(section: type[Section], data: Any, place: Place, findings: Findings) -> Section | None:
-    """The section, or None when it can't be had."""
+def check_section(section: type[Section], data: Any, place: Place, findings: Findings) -> Section | None:
+    """The section at a place of the config; None, with the reason among the findings, when it can't be had."""
     if data is None:
         data = {}
     if not isinstance(data, Mapping):
@@ -74,6 +74,9 @@ def _section(section: type[Section], data: Any, place: Place, findings: Findings
         return None
     values: dict[str, Any] = {}
     for name, value in data.items():
+        if name not in section.model_fields and section.model_config.get("extra") == "allow":
+            values[name] = value
+            continue
         if name not in section.model_fields:
             _report_unknown(section, name, value, place, findings)
             continue
@@ -99,7 +102,7 @@ def _one_of(annotation: Any, value: Any, place: Place, findings: Findings) -> Se
     """The section that `value` names, or the only one there is."""
     choices = kinds(annotation)
     if not choices:
-        return _section(section_classes(annotation)[0], value, place, findings)
+        return check_section(section_classes(annotation)[0], value, place, findings)
     if value is None and not isinstance(place[-1], int):
         value = {}
     if not isinstance(value, Mapping):
@@ -113,7 +116,7 @@ def _one_of(annotation: Any, value: Any, place: Place, findings: Findings) -> Se
         guess = did_you_mean(closest(str(name), choices))
         findings.add((*place, "name"), f"must be {join_or(list(choices))}; got {show(name)}{guess}")
         return None
-    return _section(choices[name], value, place, findings)
+    return check_section(choices[name], value, place, findings)
 
 
 def _report_unknown(section: type[Section], name: str, value: Any, place: Place, findings: Findings) -> None:

@@ -7,11 +7,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from typing import Final
+from typing import Final, final
 
 import numpy as np
 import torch
 
+from vernier.augment.mix import Mixer, Mixing
 from vernier.augment.workers import give_way
 from vernier.data.feed_base import Feed
 from vernier.data.order import BatchOrder, rank_share
@@ -69,6 +70,7 @@ class TrainLoader:
         targets: Targets of all samples of the source, as the task's loss takes them.
         threads: 0 prepares each batch in the training thread, otherwise some are prepared ahead.
         niceness: By how much the threads that prepare give way to others.
+        mixer: Mixes the images of each batch in pairs.
         waiting: Counts the time that the training thread spends without a batch.
     """
 
@@ -80,6 +82,7 @@ class TrainLoader:
     rank: int = 0
     world_size: int = 1
     niceness: int = 0
+    mixer: Mixer | None = None
     waiting: Waiting = field(default_factory=Waiting)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
@@ -94,7 +97,7 @@ class TrainLoader:
 
     def _pieces(self, start: int) -> Iterator[range]:
         """The numbers of batches that are asked for together: few at first, so that training begins."""
-        stop, count = self.order.steps_per_epoch, 1
+        stop, count = self.order.batches_per_epoch, 1
         while start < stop:
             yield range(start, min(start + count, stop))
             start += count
@@ -102,18 +105,29 @@ class TrainLoader:
 
     def _batches(self, epoch: int, numbers: range) -> list[Batch]:
         """Neighbouring batches of an epoch, asked for at once: no row depends on another."""
-        wholes = [self.positions[self.order.batch(epoch, number)] for number in numbers]
-        shares = wholes
-        if self.world_size > 1:
-            shares = [rank_share(whole, self.rank, self.world_size) for whole in wholes]
-        # A process without a sample still takes part in the exchange of gradients, with a weight of 0.
-        held = [share if len(share) else whole[:1] for share, whole in zip(shares, wholes, strict=True)]
-        positions = np.concatenate(held)
-        lengths = [len(part) for part in held]
+        needs = [self._need(epoch, number) for number in numbers]
+        asked = [need.whole[need.places] for need in needs]
+        positions, lengths = np.concatenate(asked), list(map(len, asked))
         images = torch.split(self.feed.batch(positions, epoch), lengths)
         targets = torch.split(self.targets.index_select(0, torch.from_numpy(positions)), lengths)
-        weights = [torch.full((len(part),), float(len(share) > 0)) for part, share in zip(held, shares, strict=True)]
-        return list(map(Batch, images, targets, weights, held, map(len, wholes)))
+        return list(map(self._batch, needs, images, targets))
+
+    def _need(self, epoch: int, number: int) -> "_Need":
+        whole = self.positions[self.order.batch(epoch, number)]
+        rows = rank_share(np.arange(len(whole)), self.rank, self.world_size)
+        mixing = None if self.mixer is None else self.mixer.draw(epoch, number, len(whole))
+        # A process without a sample still takes part in the exchange of gradients, with a weight of 0.
+        return _Need(whole, rows if len(rows) else np.arange(1), float(len(rows) > 0), mixing)
+
+    def _batch(self, need: "_Need", images: torch.Tensor, targets: torch.Tensor) -> Batch:
+        """The batch of what was asked for, in the order of `need.places`."""
+        count, mixed = len(need.rows), None
+        if self.mixer is not None and need.mixing is not None:
+            partners = _find(need.partners, need.places)
+            images, share = need.mixing.apply(images, partners, self.mixer.allocate)
+            mixed = Mixed(targets.index_select(0, torch.from_numpy(partners)), share)
+        weights = torch.full((count,), need.weight)
+        return Batch(images, targets[:count], weights, need.whole[need.rows], len(need.whole), mixed)
 
     def _prefetch(self, jobs: Iterator[Callable[[], list[Batch]]]) -> Iterator[list[Batch]]:
         """Run the jobs in threads, `_AHEAD` of them before they are asked for; results in order."""
@@ -127,6 +141,40 @@ class TrainLoader:
                     yield batches
             finally:
                 pool.shutdown(cancel_futures=True)
+
+
+@final
+@dataclass(frozen=True)
+class _Need:
+    """What one process needs of a batch.
+
+    Attributes:
+        whole: int64 (N,), positions of the samples of all processes.
+        rows: int64 (n,), places in `whole` of this process's own.
+        weight: Of each of them.
+        mixing: How the batch is mixed.
+    """
+
+    whole: np.ndarray
+    rows: np.ndarray
+    weight: float
+    mixing: Mixing | None
+
+    @property
+    def partners(self) -> np.ndarray:
+        """Places in `whole` of what `rows` are mixed with; none in a batch that is not mixed."""
+        return self.rows[:0] if self.mixing is None else self.mixing.partners[self.rows]
+
+    @property
+    def places(self) -> np.ndarray:
+        """Places in `whole` of the images to ask for: `rows`, then partners in the shares of other processes."""
+        return np.concatenate([self.rows, np.setdiff1d(self.partners, self.rows)])
+
+
+def _find(wanted: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Where each wanted number stands among others that are all different."""
+    order = np.argsort(among)
+    return order[np.searchsorted(among, wanted, sorter=order)]
 
 
 def _call(job: Callable[[], list[Batch]]) -> list[Batch]:

@@ -6,23 +6,28 @@ from functools import lru_cache
 import numpy as np
 
 from vernier.augment.randomness import permutation
+from vernier.data.sampling import ClassSampler
 
 
 @dataclass(frozen=True)
 class BatchOrder:
     """The batches of every epoch over `count` samples.
 
-    Every sample is in exactly one batch an epoch. When a single sample would be left over for the last batch,
-    the batch before it takes it along, because BatchNorm has no variance over one image.
+    Every sample is in exactly one batch an epoch, unless a sampler draws them. When a single sample would be left
+    over for the last batch, the batch before it takes it along, because BatchNorm has no variance over one image.
 
     Attributes:
         limit: At most this many batches an epoch (for `train.fast_dev_run`); 0 is no limit.
+        sampler: Draws the samples of an epoch by class; its `count` and seed are those here.
+        alike: Every epoch is as the first one (for `train.overfit_batches`).
     """
 
     count: int
     batch_size: int
     seed: int
     limit: int = 0
+    sampler: ClassSampler | None = None
+    alike: bool = False
 
     @property
     def batches_per_epoch(self) -> int:
@@ -38,11 +43,25 @@ class BatchOrder:
             epoch: From 0.
             number: Batch within the epoch, from 0.
         """
+        epoch = self._drawn_as(epoch)
+        if self.sampler is None:
+            return _epoch_order(self.seed, epoch, self.count)[self._slice(number)]
+        return self.sampler.epoch(epoch).places[self._slice(number)]
+
+    def repeats(self, epoch: int, number: int) -> np.ndarray | None:
+        """How many times each sample of a batch has come before in its epoch, int64 (n,); None for never."""
+        epoch = self._drawn_as(epoch)
+        return None if self.sampler is None else self.sampler.epoch(epoch).repeats[self._slice(number)]
+
+    def _drawn_as(self, epoch: int) -> int:
+        return 0 if self.alike else epoch
+
+    def _slice(self, number: int) -> slice:
         start = number * self.batch_size
         stop = start + self.batch_size
         if self.batch_size > 1 and self.count - stop == 1:
             stop = self.count
-        return _epoch_order(self.seed, epoch, self.count)[start:stop]
+        return slice(start, stop)
 
 
 @lru_cache(maxsize=2)

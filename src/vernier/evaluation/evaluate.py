@@ -1,6 +1,6 @@
 """Measuring a bundle on data."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, final
@@ -19,9 +19,11 @@ from vernier.data.tables import read_rows
 from vernier.data.wording import did_you_mean, listed
 from vernier.errors import DataError
 from vernier.evaluation.classifier import load_classifier
+from vernier.evaluation.evaluators import make_evaluators, with_evaluators
 from vernier.evaluation.metrics import Measures, measure
 from vernier.evaluation.reading import LenientImages
 from vernier.evaluation.tables import write_confusion_matrix, write_per_class, write_predictions
+from vernier.evaluation.torchmetrics_metrics import make_metrics
 from vernier.evaluation.words import several
 from vernier.models.task import Task
 
@@ -77,6 +79,8 @@ def evaluate_bundle(
     output: Path | None = None,
     device: str = "cpu",
     trust: bool = False,
+    metrics: Mapping[str, Any] | None = None,
+    open_data: Callable[[DataConfig], Source] = open_source,
 ) -> EvaluationReport:
     """Measure a bundle, or the best one of a run, on data.
 
@@ -91,8 +95,11 @@ def evaluate_bundle(
         output: directory for predictions_<part>.csv, per_class.csv and confusion_matrix.csv.
         device: where to compute, as torch names it.
         trust: import the user's own code when the bundle names it.
+        metrics: more measures, as `metrics` of a config.
+        open_data: what opens the source.
 
     Raises:
+        ConfigError: an entry of `metrics` that can't be used.
         ModelError: the bundle can't be used.
         DataError: no such data or split, classes that the bundle does not have, images that can't be read.
         RunError: the output can't be written.
@@ -100,8 +107,10 @@ def evaluate_bundle(
     threshold = evaluate.threshold if "threshold" in evaluate.model_fields_set else None
     classifier = load_classifier(bundle_path, threshold=threshold, device=device, trust=trust)
     task = classifier.task
+    user_metrics = make_metrics(metrics or {}, task, evaluate)
+    evaluators = make_evaluators(evaluate.evaluators)
     channels = classifier.preprocessing.channels
-    source = open_source(data.model_copy(update={"channels": channels, "task": task.name}))
+    source = open_data(data.model_copy(update={"channels": channels, "task": task.name}))
     targets, missing = _bundle_targets(source, task)
     part, positions = _choose(bundle_path, source, data, split)
     images = LenientImages(source.images)
@@ -109,9 +118,10 @@ def evaluate_bundle(
     check_bad([BadImage(*item) for item in sorted(images.errors.items())], len(positions), data.on_bad_image)
     good = np.array([position not in images.errors for position in positions.tolist()])
     positions, logits = positions[good], logits[good]
-    measures = measure(logits, targets[positions], task, evaluate)
+    keys = [source.images.key(position) for position in positions.tolist()]
+    measures = measure(logits, targets[positions], task, evaluate, user_metrics)
+    measures = with_evaluators(measures, evaluators, keys, task)
     if output is not None:
-        keys = [source.images.key(position) for position in positions.tolist()]
         _write_tables(output, part, keys, logits, targets[positions], task, measures)
     which = _which(part, measures.n, source, missing)
     unreadable = tuple(error for _, error in sorted(images.errors.items()))

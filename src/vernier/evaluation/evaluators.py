@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 
 import numpy as np
 
 from vernier.callables import import_callable
 from vernier.errors import ConfigError, ConfigProblem
+from vernier.evaluation.metrics import Measures, probabilities_of
+from vernier.models.task import Task
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,27 @@ def apply_evaluators(evaluators: Sequence[Evaluator], evaluated: Evaluated) -> d
                 raise _error(evaluator, f"gives {name!r}, which another evaluator gives too")
             values[name] = value
     return values
+
+
+def with_evaluators(measures: Measures, evaluators: Sequence[Evaluator], paths: Sequence[str], task: Task) -> Measures:
+    """The measures with those of the evaluators besides.
+
+    Args:
+        paths: Of the images that were measured.
+
+    Raises:
+        ConfigError: as `apply_evaluators`; a name that a built-in measure has.
+    """
+    if not evaluators:
+        return measures
+    probabilities = probabilities_of(measures.logits, task)
+    evaluated = Evaluated(tuple(paths), measures.targets, probabilities, task.class_names)
+    values = apply_evaluators(evaluators, evaluated)
+    taken = [name for name in values if name in measures.values]
+    if taken:
+        message = f"give {taken[0]!r}, which is measured already; choose another name"
+        raise ConfigError([ConfigProblem("evaluate.evaluators", message)])
+    return replace(measures, values={**measures.values, **values})
 
 
 def _checked(evaluator: Evaluator, given: object) -> dict[str, float]:

@@ -8,8 +8,8 @@ the ROC AUC of images of one class only, is nan.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, final
 
 import numpy as np
 import torch
@@ -18,6 +18,9 @@ from vernier.config.evaluate import EvaluateConfig
 from vernier.errors import TrainingError
 from vernier.evaluation.calibration import reliability
 from vernier.models.task import Task, TaskName
+
+if TYPE_CHECKING:
+    from vernier.evaluation.torchmetrics_metrics import Metrics
 
 _LOWER_IS_BETTER = ("loss", "ece")
 _SHARES = tuple(f"{mean}_{kind}" for mean in ("macro", "weighted") for kind in ("precision", "recall", "f1"))
@@ -57,19 +60,25 @@ class Measures:
         values: the measures by name, in the order in which they are shown.
         per_class: one entry a class.
         confusion: int64 (C, C), targets in rows and predictions in columns; None for multilabel.
+        logits: what was measured, float32 (N, num_outputs).
+        targets: int64 (N,) or, multilabel, uint8 (N, C).
     """
 
     n: int
     values: Mapping[str, float]
     per_class: tuple[ClassMeasures, ...]
     confusion: np.ndarray | None
+    logits: np.ndarray = field(repr=False)
+    targets: np.ndarray = field(repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """`n` and the values; None for those that are nan, which JSON does not have."""
         return {"n": self.n, **{name: None if math.isnan(v) else v for name, v in self.values.items()}}
 
 
-def measure(logits: np.ndarray, targets: np.ndarray, task: Task, evaluate: EvaluateConfig) -> Measures:
+def measure(
+    logits: np.ndarray, targets: np.ndarray, task: Task, evaluate: EvaluateConfig, metrics: "Metrics | None" = None
+) -> Measures:
     """Measure a set.
 
     Args:
@@ -77,6 +86,7 @@ def measure(logits: np.ndarray, targets: np.ndarray, task: Task, evaluate: Evalu
         targets: int64 (N,) or, multilabel, uint8 (N, C).
         task: decides with its own threshold; its label smoothing is not part of the loss.
         evaluate: `top_k` and `calibration_bins`.
+        metrics: the user's own, whose values come last.
 
     Raises:
         TrainingError: logits that are not finite.
@@ -85,22 +95,14 @@ def measure(logits: np.ndarray, targets: np.ndarray, task: Task, evaluate: Evalu
     probabilities = probabilities_of(logits, task)
     decisions = task.decide(probabilities)
     values = {"loss": float(losses.mean(dtype=np.float64))}
+    counts, confusion = _counted(targets, decisions, task)
     if task.name == "multilabel":
-        counts = _Counts.of_labels(targets, decisions)
         values |= _multilabel_values(probabilities, targets, decisions, counts)
-        return Measures(len(targets), values, _per_class(task, counts), None)
-    confusion = confusion_matrix(targets, decisions, len(task.class_names))
-    counts = _Counts.of_confusion(confusion)
-    values |= {"accuracy": float(np.mean(decisions == targets))}
-    values |= _top_k(probabilities, targets, evaluate.top_k)
-    values |= {"balanced_accuracy": float(counts.recall[counts.n > 0].mean())}
-    if task.name == "binary":
-        values |= _positive_class(probabilities[:, 1], targets, counts)
-    values |= _shares(counts)
-    correct = decisions == targets
-    bins = reliability(task.confidence(probabilities), correct, evaluate.calibration_bins)
-    values |= {"ece": bins.expected_calibration_error}
-    return Measures(len(targets), values, _per_class(task, counts), confusion)
+    else:
+        values |= _one_label_values(probabilities, targets, decisions, counts, task, evaluate)
+    if metrics is not None:
+        values |= metrics.compute(probabilities, targets)
+    return Measures(len(targets), values, _per_class(task, counts), confusion, logits, targets)
 
 
 def sample_losses(logits: np.ndarray, targets: np.ndarray, task: Task) -> np.ndarray:
@@ -145,9 +147,17 @@ def metric_names(task: TaskName, num_classes: int, evaluate: EvaluateConfig) -> 
     return ("loss", "accuracy", *top, "balanced_accuracy", *positive, *_SHARES, "ece")
 
 
-def mode_of(metric: str) -> Literal["min", "max"]:
-    """Whether lower or higher values of a metric are better; `val_` before its name changes nothing."""
-    return "min" if metric.removeprefix("val_") in _LOWER_IS_BETTER else "max"
+def mode_of(metric: str, metrics: "Metrics | None" = None) -> Literal["min", "max"]:
+    """Whether lower or higher values of a metric are better; `val_` before its name changes nothing.
+
+    Args:
+        metric: one of `metric_names`, or of the names of `metrics`.
+        metrics: the user's own.
+    """
+    name = metric.removeprefix("val_")
+    if metrics is not None and name in metrics.names:
+        return metrics.mode_of(name)
+    return "min" if name in _LOWER_IS_BETTER else "max"
 
 
 def confusion_matrix(targets: np.ndarray, predictions: np.ndarray, num_classes: int) -> np.ndarray:
@@ -185,6 +195,18 @@ def roc_auc(scores: np.ndarray, positive: np.ndarray) -> float:
     false_positives = predicted - true_positives
     area = np.trapezoid(np.append(0, true_positives), np.append(0, false_positives))
     return float(area / (true_positives[-1] * false_positives[-1]))
+
+
+def roc_curve(scores: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """False and true positive rates at each different score as threshold, float64, both from 0 to 1.
+
+    Args:
+        scores: (N,), higher for positive.
+        positive: (N,) of 0 and 1, with some of both.
+    """
+    true_positives, predicted = _at_thresholds(scores, positive)
+    hits, false_alarms = np.append(0, true_positives), np.append(0, predicted - true_positives)
+    return false_alarms / false_alarms[-1], hits / hits[-1]
 
 
 def _at_thresholds(scores: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -254,6 +276,33 @@ def _positive_class(scores: np.ndarray, targets: np.ndarray, counts: _Counts) ->
         "roc_auc": roc_auc(scores, targets),
         "average_precision": average_precision(scores, targets),
     }
+
+
+def _counted(targets: np.ndarray, decisions: np.ndarray, task: Task) -> tuple["_Counts", np.ndarray | None]:
+    """The counts of each class, and the confusion matrix where there is one."""
+    if task.name == "multilabel":
+        return _Counts.of_labels(targets, decisions), None
+    confusion = confusion_matrix(targets, decisions, len(task.class_names))
+    return _Counts.of_confusion(confusion), confusion
+
+
+def _one_label_values(
+    probabilities: np.ndarray,
+    targets: np.ndarray,
+    decisions: np.ndarray,
+    counts: _Counts,
+    task: Task,
+    evaluate: EvaluateConfig,
+) -> dict[str, float]:
+    correct = decisions == targets
+    values = {"accuracy": float(correct.mean())}
+    values |= _top_k(probabilities, targets, evaluate.top_k)
+    values |= {"balanced_accuracy": float(counts.recall[counts.n > 0].mean())}
+    if task.name == "binary":
+        values |= _positive_class(probabilities[:, 1], targets, counts)
+    values |= _shares(counts)
+    bins = reliability(task.confidence(probabilities), correct, evaluate.calibration_bins)
+    return values | {"ece": bins.expected_calibration_error}
 
 
 def _multilabel_values(

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, final
 
@@ -40,6 +40,7 @@ class BundleInfo:
         temperature: what logits are divided by before probabilities; None for not calibrated.
         metrics: what was measured with these weights; anything JSON can hold, NaN becomes None.
         versions: packages and their versions at the time of saving.
+        provenance: what made it: seed, hashes of config and data, the revision of the code around it.
     """
 
     architecture: Architecture
@@ -50,6 +51,7 @@ class BundleInfo:
     temperature: float | None
     metrics: dict[str, Any]
     versions: dict[str, str]
+    provenance: dict[str, Any] = field(default_factory=dict)
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 

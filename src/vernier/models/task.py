@@ -1,4 +1,4 @@
-"""What the outputs of a network mean: loss, probabilities and decisions of a classification task."""
+"""What the outputs of a network mean: probabilities and decisions of a classification task, and its plain loss."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -18,13 +18,10 @@ class Task(ABC):
 
     Attributes:
         class_names: the C classes in the order of the outputs; binary: negative, positive.
-        label_smoothing: share of each target spread evenly over the possible answers (Szegedy et al. 2016).
-            Only `loss` uses it.
         threshold: probability from which on a binary or multilabel label counts as predicted.
     """
 
     class_names: tuple[str, ...]
-    label_smoothing: float = 0.0
     threshold: float = 0.5
 
     @property
@@ -37,16 +34,14 @@ class Task(ABC):
         """Logits for each image."""
         return len(self.class_names)
 
-    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """What training minimises: float32 (N,), from logits (N, num_outputs) of any precision."""
-        return self._cross_entropy(logits.float(), targets, self.label_smoothing)
-
-    def evaluation_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """The cross-entropy without label smoothing: float32 (N,)."""
-        return self._cross_entropy(logits.float(), targets, 0.0)
-
     @abstractmethod
-    def _cross_entropy(self, logits: Tensor, targets: Tensor, smoothing: float) -> Tensor: ...
+    def evaluation_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """What evaluation reports, whatever training minimises: the cross-entropy, float32 (N,).
+
+        Args:
+            logits: (N, num_outputs), of any precision.
+            targets: As `targets` gives them.
+        """
 
     @abstractmethod
     def targets(self, targets: np.ndarray) -> Tensor:
@@ -82,8 +77,9 @@ class Multiclass(Task):
         """`multiclass`."""
         return "multiclass"
 
-    def _cross_entropy(self, logits: Tensor, targets: Tensor, smoothing: float) -> Tensor:
-        return functional.cross_entropy(logits, targets, reduction="none", label_smoothing=smoothing)
+    def evaluation_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Softmax cross-entropy, float32 (N,)."""
+        return functional.cross_entropy(logits.float(), targets, reduction="none")
 
     def targets(self, targets: np.ndarray) -> Tensor:
         """int64 (N,)."""
@@ -124,8 +120,9 @@ class Binary(Task):
         """One: the logit of the second class."""
         return 1
 
-    def _cross_entropy(self, logits: Tensor, targets: Tensor, smoothing: float) -> Tensor:
-        return _binary_cross_entropy(logits.squeeze(1), targets, smoothing)
+    def evaluation_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Sigmoid cross-entropy, float32 (N,)."""
+        return _binary_cross_entropy(logits.squeeze(1), targets)
 
     def targets(self, targets: np.ndarray) -> Tensor:
         """float32 (N,)."""
@@ -161,8 +158,9 @@ class Multilabel(Task):
         """`multilabel`."""
         return "multilabel"
 
-    def _cross_entropy(self, logits: Tensor, targets: Tensor, smoothing: float) -> Tensor:
-        return _binary_cross_entropy(logits, targets, smoothing).mean(dim=1)
+    def evaluation_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Sigmoid cross-entropy, the mean over the labels; float32 (N,)."""
+        return _binary_cross_entropy(logits, targets).mean(dim=1)
 
     def targets(self, targets: np.ndarray) -> Tensor:
         """float32 (N, C)."""
@@ -191,14 +189,11 @@ class Multilabel(Task):
         return ["|".join(names[row.astype(bool)]) for row in decisions]
 
 
-def make_task(
-    name: TaskName, class_names: tuple[str, ...], *, label_smoothing: float = 0.0, threshold: float = 0.5
-) -> Task:
+def make_task(name: TaskName, class_names: tuple[str, ...], *, threshold: float = 0.5) -> Task:
     """The task of a name in `data.task`."""
     kinds: dict[TaskName, type[Task]] = {"multiclass": Multiclass, "binary": Binary, "multilabel": Multilabel}
-    return kinds[name](class_names, label_smoothing, threshold)
+    return kinds[name](class_names, threshold)
 
 
-def _binary_cross_entropy(logits: Tensor, targets: Tensor, smoothing: float) -> Tensor:
-    smoothed = targets * (1 - smoothing) + smoothing / 2
-    return functional.binary_cross_entropy_with_logits(logits, smoothed, reduction="none")
+def _binary_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    return functional.binary_cross_entropy_with_logits(logits.float(), targets, reduction="none")

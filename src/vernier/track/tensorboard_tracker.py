@@ -1,8 +1,14 @@
 """TensorBoard event files."""
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import final
+from typing import TYPE_CHECKING, final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 
 @final
@@ -13,6 +19,18 @@ class TensorBoardTracker:
         from torch.utils.tensorboard import SummaryWriter
 
         self._writer = SummaryWriter(str(directory), purge_step=step + 1 if step else None)
+
+    @property
+    def writer(self) -> "SummaryWriter":
+        """Writes what is no scalar: images, histograms, curves, graphs."""
+        return self._writer
+
+    def log_png(self, tag: str, step: int, png: bytes) -> None:
+        """Record a picture."""
+        from PIL import Image
+
+        pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+        self._writer.add_image(tag, pixels, step, dataformats="HWC")
 
     def start(self, config: Mapping[str, object]) -> None:
         """Record the config as text."""

@@ -25,6 +25,7 @@ _FIXED = {
     "train.accumulate": "the position within the epoch counts steps of so many batches",
     "train.limit_train": "the position within the epoch counts its batches",
     "train.overfit_batches": "the weights were trained on other images",
+    "scenario": "its images, model and loss would be others",
     "train.unfreeze": "the optimizer's state goes by which layers trained since when",
     "optimizer.name": "the optimizer's state belongs to another optimizer",
     "run.name": "the run's directory has its name",

@@ -25,5 +25,7 @@ def _not_importable(name: str) -> Iterator[None]:
 
 with _not_importable("torchmetrics"):
     from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+    from lightning_fabric.strategies.ddp import DDPStrategy
 
-__all__ = ["Fabric"]
+__all__ = ["DDPStrategy", "Fabric", "LightningEnvironment"]

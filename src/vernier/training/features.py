@@ -81,10 +81,16 @@ def _chosen_views(config: Config) -> int:
 
 
 def _reason_to_cache(config: Config, model: nn.Module, dataset: Dataset, views: int) -> str:
+    if config.augment.mix is not None:
+        raise _NotCachedError("augment.mix mixes images before the network sees them")
+    if config.augment.progressive is not None:
+        raise _NotCachedError("augment.progressive has images of several sizes")
     if all(parameter.requires_grad for parameter in model.parameters()):
         raise _NotCachedError("nothing is frozen (model.frozen)")
     if config.train.unfreeze:
         raise _NotCachedError("train.unfreeze lets frozen layers train later")
+    if config.loss.distillation is not None:
+        raise _NotCachedError("the teacher of loss.distillation sees the images themselves")
     random = is_random(settled(config.augment.train))
     if random and views == 0:
         raise _NotCachedError("train.feature_views=0 asks for new random draws every epoch; set it to 1 or more")

@@ -34,6 +34,7 @@ from vernier.training.find_batch_size_trial import (
     process_memory,
 )
 from vernier.training.parts import Dataset
+from vernier.training.progressive import for_measuring
 
 CEILING: Final = 1024
 """Larger batches are seldom faster, and need another recipe (Keskar et al. 2017; Goyal et al. 2017)."""
@@ -252,7 +253,7 @@ class _Search:
         model = self.config.model.model_copy(update={"pretrained": False, "weights": None})
         data = self.config.data.model_copy(update={"store_dir": str(directory)})
         settings = {"train": train, "model": model, "data": data}
-        write_config(directory / CONFIG, self.config.model_copy(update=settings), {})
+        write_config(directory / CONFIG, for_measuring(self.config).model_copy(update=settings), {})
         request = Request(
             sizes=tuple(self._share(size) for size in sizes),
             memory=self.available,

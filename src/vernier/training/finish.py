@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from vernier.atomic import write_text_atomically
 from vernier.data.splits import class_counts
-from vernier.evaluation.metrics import Measures, measure
+from vernier.evaluation.metrics import Measures
 from vernier.evaluation.report import write_report
 from vernier.evaluation.tables import write_confusion_matrix, write_per_class, write_predictions
 from vernier.models.freeze import count_parameters
@@ -17,7 +17,7 @@ from vernier.training.log import logger
 from vernier.training.run_directory import RunDirectory
 from vernier.training.setup import Setup
 from vernier.training.state import TrainState
-from vernier.training.validate import SplitName, save_model, split_logits, split_positions
+from vernier.training.validate import SplitName, measured, save_model, split_logits, split_positions
 from vernier.versions import versions
 
 
@@ -73,7 +73,7 @@ def _score(setup: Setup, run: RunDirectory, split: SplitName) -> Measures | None
     if setup.group.rank == 0:
         paths = [source.images.key(int(position)) for position in positions]
         write_predictions(run.path / f"predictions_{split}.csv", paths, logits, targets, setup.task)
-    return measure(logits, targets, setup.task, setup.config.evaluate)
+    return measured(setup, positions, logits)
 
 
 def _write_tables(setup: Setup, run: RunDirectory, measures: Mapping[str, Measures]) -> None:

@@ -25,7 +25,7 @@ from vernier.training.signals import StopRequest, catch_stop_signals
 from vernier.training.state import TrainState
 from vernier.training.step import StepResult, TrainStep
 from vernier.training.unfreezing import unfrozen_for
-from vernier.training.validate import validate
+from vernier.training.validate import split_positions, validate
 
 _EVERY_STEP = Duration(0, "s")
 _READ_EVERY = {"cuda": Duration(0.5, "s")}
@@ -165,7 +165,7 @@ def _validate(training: Training, callbacks: Callbacks) -> Measures | None:
     """Measure the model on the validation set, if there is one."""
     training.extra_measures.clear()
     training.state.validated_at = training.state.step
-    if len(training.setup.dataset.split.val) == 0:
+    if len(split_positions(training.setup, "val")) == 0:
         return None
     callbacks.validation_begin(training)
     measures = validate(training.setup, "val")
@@ -197,8 +197,9 @@ def _in_words(training: Training, measures: Measures | None) -> str:
     if measures is None:
         return "no validation set"
     monitor = training.setup.config.train.monitor.removeprefix("val_")
-    value = {**measures.values, **training.extra_measures}[monitor]
-    return f"val loss {measures.values['loss']:.4f}, val {monitor} {value:.4f} (n={measures.n})"
+    value = {**measures.values, **training.extra_measures}.get(monitor)
+    monitored = "" if value is None else f", val {monitor} {value:.4f}"
+    return f"val loss {measures.values['loss']:.4f}{monitored} (n={measures.n})"
 
 
 def _rate(setup: Setup) -> float:

@@ -1,7 +1,7 @@
 """What a training is made of, built from a resolved config before any directory is made or process started."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -20,12 +20,15 @@ from vernier.data.header_table import read_header_table
 from vernier.data.images import FileImages, Images
 from vernier.data.order import BatchOrder
 from vernier.data.reduced_images import DENOMINATORS, reduce_images
+from vernier.data.sampling import ClassSampler, class_counts, sampling_labels
 from vernier.data.source import Source
-from vernier.data.sources import open_source
 from vernier.data.splits import Split, split_source
 from vernier.data.store import Store, full_store, open_store
 from vernier.data.store_directory import store_directory
 from vernier.errors import ConfigError, ConfigProblem, DataError
+from vernier.evaluation.evaluators import Evaluator, make_evaluators
+from vernier.evaluation.torchmetrics_metrics import Metrics, make_metrics
+from vernier.losses.distillation import make_teacher
 from vernier.losses.loss import Loss, Teacher, make_loss
 from vernier.models.architecture import Architecture
 from vernier.models.freeze import freeze, unfreeze
@@ -35,7 +38,10 @@ from vernier.models.providers import build_model, make_architecture
 from vernier.models.stem import describe_stem, stem_modules
 from vernier.models.task import Task, make_task
 from vernier.models.weights import WeightsReport, load_weights
-from vernier.optim.schedules import Schedule, make_schedule
+from vernier.optim.schedules import Schedule, make_momentum, make_schedule
+from vernier.scenario.overriding import model_with_parameters, open_data, own_loss
+from vernier.training.limits import limited_order
+from vernier.training.progressive import check_sizes, resized_to
 from vernier.training.resolve import training_operations
 from vernier.training.steps import Steps
 
@@ -72,6 +78,7 @@ class Parts:
     """The parts of a training that know nothing of devices.
 
     Attributes:
+        momentum: Of each step; None where the optimizer's own stays.
         weights: What became of `model.weights`; None without.
     """
 
@@ -86,8 +93,25 @@ class Parts:
     learning_rate_factor: Schedule
     steps: Steps
     loss: Loss
+    momentum: Callable[[int], float] | None = None
     teacher: Teacher | None = None
     weights: WeightsReport | None = None
+    metrics: Metrics = field(default_factory=lambda: Metrics(()))
+    evaluators: tuple[Evaluator, ...] = ()
+
+    @property
+    def plans(self) -> tuple[Plan, ...]:
+        """The augmentation for each size of `augment.progressive`; without, `plan` alone."""
+        progressive = self.config.augment.progressive
+        if progressive is None:
+            return (self.plan,)
+        smaller = (self._plan_for(size) for size in progressive.sizes[:-1])
+        return (*smaller, self.plan)
+
+    def _plan_for(self, size: tuple[int, int]) -> Plan:
+        operations = resized_to(size, settled(self.config.augment.train))
+        augment = self.config.augment.model_copy(update={"train": operations})
+        return make_plan(self.config.model_copy(update={"augment": augment}), self.dataset.source.native_size)
 
     @property
     def memory_format(self) -> torch.memory_format:
@@ -114,7 +138,7 @@ def open_dataset(
     data = config.data
     if split_file is not None:
         data = data.model_copy(update={"split": data.split.model_copy(update={"file": str(split_file)})})
-    source = open_source(data)
+    source = open_data(config, data)
     split = split_source(source, data)
     threads = torch.get_num_threads() if data.threads == "auto" else data.threads
     images, sizes = _images_to_train_on(config, source, threads)
@@ -148,12 +172,7 @@ def build_parts(config: Config, dataset: Dataset, say: Callable[[str], None], bu
     Raises:
         ConfigError, ModelError: whatever can't be built.
     """
-    task = make_task(
-        settled(config.data.task),
-        dataset.source.class_names,
-        label_smoothing=getattr(config.loss, "label_smoothing", 0.0),
-        threshold=config.evaluate.threshold,
-    )
+    task = make_task(settled(config.data.task), dataset.source.class_names, threshold=config.evaluate.threshold)
     plan = make_plan(config, dataset.source.native_size)
     preprocessing = compile_preprocessing(
         settled(config.augment.eval),
@@ -163,12 +182,14 @@ def build_parts(config: Config, dataset: Dataset, say: Callable[[str], None], bu
     )
     _check_size("augment.train", plan.output_size, config)
     _check_size("augment.eval", preprocessing.input_size, config)
-    limit = 1 if config.train.fast_dev_run else 0
-    order = BatchOrder(len(dataset.split.train), settled(config.data.batch_size), config.seed, limit)
+    sampler = _make_sampler(config, dataset, say)
+    whole = BatchOrder(len(dataset.split.train), settled(config.data.batch_size), config.seed, sampler=sampler)
+    order = limited_order(whole, config.train)
     steps = Steps(order.batches_per_epoch, config.train.accumulate, config.train.epochs, config.train.max_steps)
+    _check_accumulation(steps)
     schedule = _make_schedule(config, steps)
     architecture = make_architecture(
-        config.model,
+        model_with_parameters(config),
         num_outputs=task.num_outputs,
         channels=settled(config.data.channels),
         input_size=settled(config.model.input_size),
@@ -176,6 +197,8 @@ def build_parts(config: Config, dataset: Dataset, say: Callable[[str], None], bu
     model, weights = make_model(config, architecture, say) if built is None else (built.model, built.weights)
     model.to(memory_format=memory_format(config))
     _check_batchnorm(config, model)
+    if built is None:
+        check_sizes(model, config, steps.epochs_begun)
     return Parts(
         config=config,
         dataset=dataset,
@@ -186,9 +209,13 @@ def build_parts(config: Config, dataset: Dataset, say: Callable[[str], None], bu
         preprocessing=preprocessing,
         order=order,
         learning_rate_factor=schedule,
+        momentum=_make_momentum(config, steps),
         steps=steps,
-        loss=make_loss(config.loss, task, _class_counts(dataset)),
+        loss=_make_loss(config, task, dataset, sampler),
+        teacher=make_teacher(config, task),
         weights=weights,
+        metrics=make_metrics(config.metrics, task, config.evaluate),
+        evaluators=make_evaluators(config.evaluate.evaluators),
     )
 
 
@@ -201,12 +228,20 @@ def _check_accumulation(steps: Steps) -> None:
         raise ConfigError([ConfigProblem("train.accumulate", message)])
 
 
-def _class_counts(dataset: Dataset) -> np.ndarray:
-    """Training images of each class, int64 (C,)."""
+def _make_sampler(config: Config, dataset: Dataset, say: Callable[[str], None]) -> ClassSampler | None:
+    if config.data.sampler == "shuffle":
+        return None
+    labels = sampling_labels(dataset.source.targets[dataset.split.train])
+    sampler = ClassSampler(config.data.sampler, labels, config.seed)
+    say(f"data.sampler={sampler.name}: an epoch shows the rarest images up to {sampler.most_repeated} times")
+    return sampler
+
+
+def _make_loss(config: Config, task: Task, dataset: Dataset, sampler: ClassSampler | None) -> Loss:
     targets = dataset.source.targets[dataset.split.train]
-    if targets.ndim == 2:
-        return np.asarray(targets.sum(axis=0, dtype=np.int64))
-    return np.bincount(targets, minlength=len(dataset.source.class_names))
+    drawn = targets if sampler is None else targets[sampler.epoch(0).places]
+    counts = class_counts(drawn, len(task.class_names))
+    return own_loss(config, task, counts) or make_loss(config.loss, task, counts, images=len(targets))
 
 
 def _make_schedule(config: Config, steps: Steps) -> Schedule:
@@ -214,6 +249,12 @@ def _make_schedule(config: Config, steps: Steps) -> Schedule:
         # One step has no room for a warm-up.
         return make_schedule(ConstantConfig(), total_steps=1, steps_per_epoch=1)
     return make_schedule(config.schedule, total_steps=steps.total, steps_per_epoch=steps.per_epoch)
+
+
+def _make_momentum(config: Config, steps: Steps) -> Callable[[int], float] | None:
+    if config.train.fast_dev_run:
+        return None
+    return make_momentum(config.schedule, total_steps=steps.total, steps_per_epoch=steps.per_epoch)
 
 
 def make_plan(config: Config, native_size: tuple[int, int] | None) -> Plan:
@@ -289,9 +330,10 @@ def _check_batchnorm(config: Config, model: nn.Module) -> None:
     learns_statistics = any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in model.modules())
     fixed = config.train.freeze_batchnorm or config.model.frozen == "backbone"
     batch_size = settled(config.data.batch_size)
-    if learns_statistics and not fixed and batch_size < 2 * processes:
+    needed = 2 if config.train.sync_batchnorm is True else 2 * processes
+    if learns_statistics and not fixed and batch_size < needed:
         message = (
             f"{batch_size} over {processes} process(es) leaves BatchNorm single images, which have "
-            f"no variance; use at least {2 * processes}, or train.freeze_batchnorm=true"
+            f"no variance; use at least {needed}, or train.freeze_batchnorm=true"
         )
         raise ConfigError([ConfigProblem("data.batch_size", message)])

@@ -12,6 +12,8 @@ from vernier.config.root import Config
 from vernier.config.writing import config_diff, escaped, write_config
 from vernier.data.splits import save_split
 from vernier.errors import RunError
+from vernier.training.callbacks.custom import check_custom_callbacks
+from vernier.training.callbacks.extended_validation import check_extended
 from vernier.training.changes import is_identity_free, refuse_impossible
 from vernier.training.log import Display, logger
 from vernier.training.parts import Parts, open_dataset
@@ -72,11 +74,13 @@ def _go_on(run: RunDirectory, request: Request, new: Config, display: Display) -
         # Nobody else is training here; the training itself takes the lock again.
         old = load_config(run.config_file, ()).config
     refuse_impossible(config_diff(old, new))
+    check_custom_callbacks(new.callbacks.custom)
     if is_done(run, new):
         return Prepared(run, None)
     dataset = open_dataset(new, run.split_file, lambda done, total: _show(display, done, total))
     resolved = resolve(new, dataset.source, dataset.train_store, old.run.name)
     resolved, parts = tune(new, resolved, dataset, logger.info)
+    check_extended(resolved.config, dataset.source.class_names)
     changes = config_diff(old, resolved.config)
     for change in changes:
         logger.info("changed: %s", change)
@@ -97,23 +101,29 @@ def _with_settings(run: RunDirectory, wanted: Mapping[str, Any]) -> Config:
 
 
 def is_done(run: RunDirectory, config: Config) -> bool:
-    """Whether the run was finished with at least these epochs."""
+    """Whether the run was finished with at least these epochs or steps, or stopped early and still would be."""
     result = run.read_result()
     if result is None or not run.is_finished():
         return False
-    stopping = config.callbacks.early_stopping
-    still_stopped = bool(result["stopped_early"]) and stopping == _stopping_of(run)
-    return still_stopped or int(result["epochs"]) >= config.train.epochs
+    still_stopped = bool(result["stopped_early"]) and _what_stops(config) == _what_stops(_config_of(run))
+    enough_steps = config.train.max_steps is not None and int(result["steps"]) >= config.train.max_steps
+    return still_stopped or enough_steps or int(result["epochs"]) >= config.train.epochs
 
 
-def _stopping_of(run: RunDirectory) -> Any:
-    return load_config(run.config_file, ()).config.callbacks.early_stopping
+def _what_stops(config: Config) -> tuple[Any, ...]:
+    return config.callbacks, config.train.max_time
+
+
+def _config_of(run: RunDirectory) -> Config:
+    return load_config(run.config_file, ()).config
 
 
 def _prepare_new(loaded: LoadedConfig, name: str, display: Display) -> Prepared:
+    check_custom_callbacks(loaded.config.callbacks.custom)
     dataset = open_dataset(loaded.config, None, lambda done, total: _show(display, done, total))
     resolved = resolve(loaded.config, dataset.source, dataset.train_store, name)
     resolved, parts = tune(loaded.config, resolved, dataset, logger.info)
+    check_extended(resolved.config, dataset.source.class_names)
     run = create_run(resolved.config.run, name)
     save_split(run.split_file, dataset.source, dataset.drawn)
     write_config(run.config_file, resolved.config, resolved.reasons)

@@ -1,12 +1,9 @@
 """Every `auto` replaced by a value and its reason, once, before the first step."""
 
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from vernier.config.augment import AnyOperation
 from vernier.config.checks import CHECKS
@@ -16,14 +13,14 @@ from vernier.config.settled import settled
 from vernier.data.source import Source
 from vernier.data.store import Store
 from vernier.data.store_directory import store_directory
-from vernier.data.wording import did_you_mean
 from vernier.errors import ConfigError, ConfigProblem
-from vernier.evaluation.metrics import metric_names, mode_of
 from vernier.models.defaults import ModelDefaults, model_defaults
 from vernier.models.from_bundle import bundle_normalisation
 from vernier.models.settle import settle_model
-from vernier.models.task import TaskName
 from vernier.training.choices import Choices, Resolved
+from vernier.training.devices import choose_devices, chosen_processes, processors
+from vernier.training.resolve_callbacks import choose_callbacks
+from vernier.training.resolve_loss import choose_loss
 
 _SMALL = 64
 _DEFAULT_LR = {"sgd": 0.05}
@@ -54,12 +51,13 @@ def resolve(config: Config, source: Source, store: Store, name: str) -> Resolved
     choices.choose("run.name", name, "from the config file or the data")
     _choose_machine(choices)
     _choose_data(choices, source, store)
+    choose_loss(choices, source)
     defaults = _model_defaults(choices.config.model)
     choices.choose("model.provider", defaults.provider, "the first that knows this name")
     size = _choose_input_size(choices, source, defaults)
     _choose_augmentation(choices, source, defaults, size)
     task = choices.values.get("data.task", config.data.task)
-    _choose_monitor(choices, task, len(source.class_names))
+    choose_callbacks(choices, task, source.class_names)
     resolved = choices.finish()
     _check(resolved.config)
     return resolved
@@ -90,23 +88,15 @@ def _model_defaults(model: ModelConfig) -> ModelDefaults:
 
 def _choose_machine(choices: Choices) -> None:
     train = choices.config.train
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if train.debug:
         for key, value in (("train.devices", 1), ("train.threads", 1), ("data.threads", 0)):
             choices.override(key, value, "train.debug")
     if train.fast_dev_run:
         choices.override("train.epochs", 1, "train.fast_dev_run")
-    if train.accelerator == "auto":
-        accelerator = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-        choices.choose("train.accelerator", accelerator, "what this machine has")
-    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    choices.choose("train.devices", processes, "one process" if processes == 1 else "LOCAL_WORLD_SIZE of torchrun")
-    several = choices.current("train.devices") * train.num_nodes > 1
-    choices.choose("train.strategy", "ddp" if several else "single", "several devices" if several else "one device")
-    share = max(1, processors // choices.current("train.devices"))
-    choices.choose(
-        "train.threads", share, f"{processors} processors for {choices.current('train.devices')} process(es)"
-    )
+    choose_devices(choices)
+    processes = chosen_processes(choices)
+    share = max(1, processors() // processes)
+    choices.choose("train.threads", share, f"{processors()} processors for {processes} process(es)")
     choices.choose("data.threads", share, "as many as compute threads")
     choices.choose("train.precision", "32-true", "exact")
     choices.choose("train.fp32_layers", (), "nothing is measured")
@@ -116,7 +106,9 @@ def _choose_machine(choices: Choices) -> None:
         "contiguous" if algebra else "channels_last",
         "the parts of a number lie side by side" if algebra else "faster on CPUs and GPUs",
     )
-    choices.choose("train.compile", False, "nothing is measured")
+    several_sizes = choices.config.augment.progressive is not None
+    reason = "augment.progressive has images of several sizes" if several_sizes else "nothing is measured"
+    choices.choose("train.compile", False, reason)
     choices.choose("train.allocator", "keep" if sys.platform == "linux" else "system", "spares page faults")
     choices.choose("train.matmul_precision", "highest", "exact")
     choices.choose("train.cache_features", False, "nothing is frozen")
@@ -185,6 +177,11 @@ def _choose_augmentation(choices: Choices, source: Source, defaults: ModelDefaul
         operations = choices.current(f"augment.{phase}")
         filled = [_fill_operation(operation, size, mean, std) for operation in operations]
         choices.values[f"augment.{phase}"] = filled
+    if choices.config.train.overfit_batches is not None:
+        choices.override("augment.train", choices.current("augment.eval"), "train.overfit_batches")
+    if augment.progressive is not None:
+        portions = (1.0,) * len(augment.progressive.sizes)
+        choices.choose("augment.progressive.portions", portions, "equal ones")
     choices.choose(
         "augment.eval_interpolation",
         defaults.interpolation if choices.config.model.pretrained else augment.interpolation,
@@ -244,25 +241,3 @@ def _fill_operation(
 def _statistics(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
     """Statistics of another number of channels: their mean for each."""
     return values if len(values) == channels else (round(sum(values) / len(values), 6),) * channels
-
-
-def _choose_monitor(choices: Choices, task: TaskName, num_classes: int) -> None:
-    config = choices.config
-    known = metric_names(task, num_classes, config.evaluate)
-    monitor = "macro_f1" if task == "multilabel" else "accuracy"
-    choices.choose("train.monitor", monitor, f"the usual one for {task}")
-    _check_metric("train.monitor", choices.current("train.monitor"), known)
-    if config.callbacks.early_stopping is None:
-        return
-    key = "callbacks.early_stopping.monitor"
-    choices.choose(key, choices.current("train.monitor"), "train.monitor")
-    _check_metric(key, choices.current(key), known)
-    watched = choices.current(key).removeprefix("val_")
-    choices.choose("callbacks.early_stopping.mode", mode_of(watched), f"better values of {watched}")
-
-
-def _check_metric(key: str, name: str, known: tuple[str, ...]) -> None:
-    if name.removeprefix("val_") not in known:
-        hint = did_you_mean(name.removeprefix("val_"), known)
-        message = f"{name!r} is not a metric of this task;{hint} Choose from {', '.join(known)}"
-        raise ConfigError([ConfigProblem(key, message)])

@@ -120,11 +120,13 @@ class RunDirectory:
 
 
 def run_name(config: Config, file: Path | None) -> str:
-    """`run.name`, or the config file's name, or the data's."""
+    """`run.name`, or the config file's name, or the scenario's, or the data's."""
     if config.run.name != "auto":
         return config.run.name
     if file is not None and file.name != "config.yaml":
         return file.stem
+    if config.scenario is not None:
+        return config.scenario.name.rpartition(":")[2].lower()
     data = config.data
     place = Path(data.source or data.train or "run")
     return place.resolve().stem or "run"

@@ -4,16 +4,19 @@ import logging
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import torch
 
 from vernier.config.root import Config
 from vernier.config.train import TrainConfig
 from vernier.training.allocator import keep_freed_memory
-from vernier.training.fabric import Fabric
+from vernier.training.determinism import nondeterminism_named
+from vernier.training.fabric import Fabric, LightningEnvironment
+from vernier.training.strategies import make_ddp
+from vernier.training.torchrun import Torchrun
 
 
 def make_fabric(train: TrainConfig) -> Fabric:
@@ -26,9 +29,19 @@ def make_fabric(train: TrainConfig) -> Fabric:
             accelerator=train.accelerator,
             devices=list(train.devices) if isinstance(train.devices, tuple) else train.devices,
             num_nodes=train.num_nodes,
-            strategy="auto" if train.strategy == "single" else train.strategy,
+            strategy=make_ddp(train.strategy_kwargs) if train.strategy == "ddp" else "auto",
             precision="32-true" if train.precision == "auto" else train.precision,
+            plugins=_launcher(),
         )
+
+
+def _launcher() -> list[Any]:
+    """What starts the other processes: torchrun where it has, else Fabric.
+
+    Left to itself, Fabric waits for processes that SLURM would start wherever it finds SLURM's variables, also in a
+    batch script that starts one process.
+    """
+    return [] if Torchrun.around_this_process() else [LightningEnvironment()]
 
 
 @contextmanager
@@ -36,11 +49,15 @@ def process_settings(config: Config) -> Iterator[None]:
     """Threads, allocator and kernels of this process as a resolved config says.
 
     All but the allocator is as it was afterwards: memory that a process keeps, it keeps.
+
+    Raises:
+        TrainingError: an operation has no deterministic form where `train.deterministic` asks for one.
     """
     before = _Kernels.of_process()
     try:
         apply_process_settings(config)
-        yield
+        with nondeterminism_named() if config.train.deterministic else nullcontext():
+            yield
     finally:
         before.apply()
 
@@ -57,6 +74,12 @@ def apply_process_settings(config: Config) -> None:
     # On CUDA a few kernels have no deterministic form: there a warning has to do. Filling fresh memory guards against
     # kernels that read what they did not write, and costs a pass over every result: torch's own tests do it.
     _Kernels(threads, train.deterministic, train.accelerator != "cpu", fill=False, precision=precision).apply()
+
+
+def limit_memory(share: float | None, device: torch.device) -> None:
+    """Let this process take at most a share of a GPU's memory, until it ends; `train.memory_limit`."""
+    if share is not None and device.type == "cuda":
+        torch.cuda.set_per_process_memory_fraction(share, device)
 
 
 def seed_device(seed: int, device: torch.device) -> None:

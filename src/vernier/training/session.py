@@ -11,9 +11,12 @@ from typing import Any
 
 from vernier.config.loading import LoadedConfig, load_config
 from vernier.config.root import Config
+from vernier.config.settled import settled
 from vernier.errors import RunError
+from vernier.training.devices import check_devices
 from vernier.training.fabric import Fabric
 from vernier.training.finish import finish, interrupted_result, log_result, write_result
+from vernier.training.limits import described_limits
 from vernier.training.log import Display, LineDisplay, logger, logging_to, make_display
 from vernier.training.loop import train
 from vernier.training.parts import Parts, build_parts, open_dataset
@@ -22,6 +25,7 @@ from vernier.training.run_directory import RunDirectory
 from vernier.training.runtime import make_fabric, process_settings
 from vernier.training.setup import build_setup
 from vernier.training.signals import forward_stop_signals
+from vernier.training.torchrun import Torchrun
 
 _USER_ERROR = 2
 
@@ -49,8 +53,9 @@ class TrainingEnd:
 
 def run_training(loaded: LoadedConfig) -> TrainingEnd:
     """Train what a config asks for: the whole of `vernier train`."""
-    if "TORCHELASTIC_RUN_ID" in os.environ:
-        return _train_under_torchrun(loaded)
+    torchrun = Torchrun.around_this_process()
+    if torchrun is not None:
+        return _train_under_torchrun(loaded, torchrun)
     with logging_to(None):
         for note in loaded.notes:
             logger.info("%s", note)
@@ -108,6 +113,7 @@ def _train_and_finish(
     if parts is None:
         parts = build_parts(config, open_dataset(config, run.split_file), logger.info)
     setup = build_setup(parts, fabric, display)
+    _log_limits(parts)
     outcome = train(setup, run, display)
     if outcome.signal_number:
         result = interrupted_result(setup, run, outcome.state)
@@ -120,6 +126,13 @@ def _train_and_finish(
     if setup.group.rank == 0:
         log_result(result, run)
     return TrainingEnd(run, result)
+
+
+def _log_limits(parts: Parts) -> None:
+    config = parts.config
+    eval_batch_size = settled(config.data.eval_batch_size)
+    for line in described_limits(parts.dataset.split, parts.order, config.train, eval_batch_size):
+        logger.info("%s", line)
 
 
 def _launch(run: RunDirectory) -> TrainingEnd:
@@ -136,17 +149,16 @@ def _launch(run: RunDirectory) -> TrainingEnd:
     raise subprocess.CalledProcessError(status, command)
 
 
-def _train_under_torchrun(loaded: LoadedConfig) -> TrainingEnd:
+def _train_under_torchrun(loaded: LoadedConfig, torchrun: Torchrun) -> TrainingEnd:
     """Train as one of the processes that torchrun started; the first one prepares the run for all."""
-    processes = int(os.environ["LOCAL_WORLD_SIZE"])
-    nodes = max(1, int(os.environ["WORLD_SIZE"]) // processes)
     settings = loaded.config.train.model_copy(
         update={
-            "devices": processes,
-            "num_nodes": nodes,
-            "strategy": "ddp" if processes * nodes > 1 else "single",
+            "devices": torchrun.processes,
+            "num_nodes": torchrun.nodes,
+            "strategy": "ddp" if torchrun.processes * torchrun.nodes > 1 else "single",
         }
     )
+    check_devices(settings)
     fabric = make_fabric(settings)
     fabric.launch()
     prepared: Prepared | None = None

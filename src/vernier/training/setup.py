@@ -8,22 +8,22 @@ from torch import nn
 
 from vernier.config.root import Config
 from vernier.config.settled import settled
-from vernier.data.device_feed import make_device_feed
-from vernier.data.feed import Feed, make_feed
+from vernier.data.feed import Feed
 from vernier.data.loader import TrainLoader
 from vernier.data.order import rank_share
-from vernier.data.views_feed import ViewsFeed
 from vernier.models.task import Task
 from vernier.optim.optimizers import make_optimizer
 from vernier.training.compilation import CompiledForFullBatches
 from vernier.training.fabric import Fabric
 from vernier.training.features_cache import CachedFeatures, build_features
+from vernier.training.feeds import make_mixer, make_training_feed
 from vernier.training.log import Display, LineDisplay
 from vernier.training.parts import Dataset, Parts, memory_format
-from vernier.training.runtime import Group
+from vernier.training.runtime import Group, limit_memory
 from vernier.training.slow_layers import keep_in_fp32
 from vernier.training.step import TrainStep, make_train_step
 from vernier.training.steps import Steps
+from vernier.training.sync_batchnorm import synchronise_batchnorm
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,12 @@ def build_setup(parts: Parts, fabric: Fabric, display: Display | None = None) ->
         display: Shows how far that is.
     """
     config, dataset = parts.config, parts.dataset
+    limit_memory(config.train.memory_limit, fabric.device)
+    if fabric.world_size > 1 and settled(config.train.sync_batchnorm):
+        synchronise_batchnorm(parts.model)
     optimizer = make_optimizer(parts.model, config.optimizer)
     base_learning_rates = tuple(group["lr"] for group in optimizer.param_groups)
-    feed = _make_feed(parts, fabric.device)
+    feed = make_training_feed(parts, fabric.device)
     keep_in_fp32(parts.model, settled(config.train.fp32_layers))
     features = _cached_features(parts, fabric, feed, display or LineDisplay())
     trained = _compiled(parts, fabric) if features is None else features.suffix
@@ -109,6 +112,7 @@ def build_setup(parts: Parts, fabric: Fabric, display: Display | None = None) ->
         threads=settled(config.data.threads) if features is None else 0,
         rank=fabric.global_rank,
         world_size=fabric.world_size,
+        mixer=make_mixer(parts, fabric.device),
     )
     group = Group(fabric.global_rank, fabric.world_size, fabric.device)
     return Setup(parts, trained, module, wrapped_optimizer, base_learning_rates, loader, fabric, group, features)
@@ -130,17 +134,3 @@ def _cached_features(parts: Parts, fabric: Fabric, feed: Feed, display: Display)
     dtype = torch.bfloat16 if parts.config.train.precision == "bf16-true" else torch.float32
     parts.model.to(fabric.device, dtype)
     return build_features(parts, fabric, feed, display)
-
-
-def _make_feed(parts: Parts, device: torch.device) -> Feed:
-    """Augmented images; with train.feature_views the same few views of each over and over."""
-    feed = _augmented(parts, device)
-    views = settled(parts.config.train.feature_views)
-    return ViewsFeed(feed, views) if views else feed
-
-
-def _augmented(parts: Parts, device: torch.device) -> Feed:
-    store = parts.dataset.train_store
-    if parts.config.augment.backend == "torch":
-        return make_device_feed(store, parts.plan, device)
-    return make_feed(store, parts.plan, settled(parts.config.data.threads), pin_memory=device.type == "cuda")

@@ -30,6 +30,17 @@ class Steps:
         steps = self.epochs * self.per_epoch
         return steps if self.limit is None else min(steps, self.limit)
 
+    @property
+    def total_batches(self) -> int:
+        """Batches of the whole training."""
+        epochs, steps = divmod(self.total, self.per_epoch)
+        return epochs * self.batches_per_epoch + steps * self.accumulate
+
+    @property
+    def epochs_begun(self) -> int:
+        """Epochs that the training has, of the last one perhaps a part."""
+        return -(-self.total // self.per_epoch)
+
     def batches_of_step(self, batch: int) -> range:
         """The numbers of the batches of an epoch that make a step together with this one."""
         first = batch - batch % self.accumulate

@@ -12,6 +12,7 @@ from vernier.config.root import Config
 from vernier.config.settled import settled
 from vernier.models.freeze import set_training_mode
 from vernier.training.parts import Parts
+from vernier.training.progressive import for_measuring
 from vernier.training.runtime import make_fabric, process_settings
 from vernier.training.setup import build_setup, make_step
 from vernier.training.speed import with_train
@@ -93,7 +94,8 @@ def _candidates(train: int, data: int, free: bool) -> list[tuple[int, int]]:
 def _batch_seconds(parts: Parts) -> float:
     fabric = make_fabric(with_train(parts.config, devices=1, num_nodes=1, strategy="single").train)
     fabric.launch()
-    loader = build_setup(replace(parts, model=copy.deepcopy(parts.model)), fabric).loader
+    whole = replace(parts, config=for_measuring(parts.config), model=copy.deepcopy(parts.model))
+    loader = build_setup(whole, fabric).loader
     loader.batch(0, 0)
     begin = time.perf_counter()
     loader.batch(0, min(1, loader.order.batches_per_epoch - 1))
@@ -101,7 +103,7 @@ def _batch_seconds(parts: Parts) -> float:
 
 
 def _measure(parts: Parts, train_threads: int, data_threads: int) -> ThreadTrial:
-    config = with_train(parts.config, threads=train_threads, devices=1, num_nodes=1, strategy="single")
+    config = with_train(for_measuring(parts.config), threads=train_threads, devices=1, num_nodes=1, strategy="single")
     config = config.model_copy(update={"data": config.data.model_copy(update={"threads": data_threads})})
     with torch.random.fork_rng(range(torch.cuda.device_count())), process_settings(config):
         fabric = make_fabric(config.train)

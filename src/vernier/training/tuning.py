@@ -17,6 +17,7 @@ from vernier.training.features import settle_features
 from vernier.training.find_batch_size import find_batch_size
 from vernier.training.find_learning_rate import find_learning_rate
 from vernier.training.parts import Dataset, Parts, build_parts
+from vernier.training.progressive import for_measuring
 from vernier.training.resolve_callbacks import ema_decay
 from vernier.training.runtime import make_fabric, process_settings
 from vernier.training.setup import build_setup
@@ -49,6 +50,8 @@ def tune(
 def _measured(
     asked: Config, resolved: Resolved, dataset: Dataset, say: Say, steps_at_least: int
 ) -> tuple[Resolved, Parts]:
+    if asked.augment.progressive is not None:
+        asked = with_train(asked, compile=False)
     parts = build_parts(resolved.config, dataset, say)
     if asked.train.fast_dev_run or asked.train.debug:
         return resolved, parts
@@ -148,7 +151,7 @@ def _total_steps(parts: Parts) -> int:
 
 def _first_batch(parts: Parts) -> Batch:
     """As many images as one process trains on in a step."""
-    config = with_train(parts.config, devices=1, num_nodes=1, strategy="single", cache_features=False)
+    config = with_train(for_measuring(parts.config), devices=1, num_nodes=1, strategy="single", cache_features=False)
     fabric = make_fabric(config.train)
     fabric.launch()
     share = -(-parts.order.batch_size // parts.config.train.device_count)

@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-from vernier.config.settled import settled
 from vernier.config.train import UnfreezeConfig
 from vernier.models.freeze import unfreeze
-from vernier.optim.optimizers import parameter_groups
+from vernier.optim.groups import parameter_groups
 from vernier.training.log import logger
 from vernier.training.setup import Setup
 
@@ -33,16 +32,15 @@ def _unfrozen(setup: Setup, stage: UnfreezeConfig) -> Setup:
         count = sum(parameter.numel() for parameter in parameters)
         logger.info("from epoch %d on, %s more parameters train", stage.epoch, f"{count:,}")
     optimizer = setup.optimizer.optimizer  # type: ignore[attr-defined]
-    rate = settled(setup.config.optimizer.lr) if stage.lr is None else stage.lr
-    for group in parameter_groups(parameters, setup.config.optimizer):
-        optimizer.add_param_group({**group, "lr": rate})
-    added = len(optimizer.param_groups) - len(setup.base_learning_rates)
+    added = parameter_groups(setup.model, setup.config.optimizer, parameters, stage.lr)
+    for group in added:
+        optimizer.add_param_group(group)
     # Processes exchange the gradients of what trained when the module was wrapped.
     module, wrapped = setup.fabric.setup(setup.trained, optimizer, move_to_device=True)
     return replace(
         setup,
         module=module,
         optimizer=wrapped,
-        base_learning_rates=(*setup.base_learning_rates, *(rate,) * added),
+        base_learning_rates=(*setup.base_learning_rates, *(group["lr"] for group in added)),
         unfrozen=setup.unfrozen + 1,
     )

@@ -7,9 +7,12 @@ import numpy as np
 import torch
 
 from vernier.config.settled import settled
+from vernier.evaluation.evaluators import with_evaluators
 from vernier.evaluation.inference import predict_logits
 from vernier.evaluation.metrics import Measures, measure
 from vernier.models.bundle import BundleInfo, save_bundle
+from vernier.training.limits import ONE_BATCH, limited_positions, validation_positions
+from vernier.training.provenance import provenance
 from vernier.training.run_directory import RunDirectory
 from vernier.training.setup import Setup
 from vernier.training.state import TrainState
@@ -21,16 +24,27 @@ SplitName = Literal["train", "val", "test"]
 def validate(setup: Setup, split: SplitName) -> Measures:
     """Measure the model on a split that is not empty. Every process gets the same figures."""
     positions = split_positions(setup, split)
-    targets = setup.dataset.source.targets[positions]
-    return measure(split_logits(setup, positions), targets, setup.task, setup.config.evaluate)
+    return measured(setup, positions, split_logits(setup, positions))
+
+
+def measured(setup: Setup, positions: np.ndarray, logits: np.ndarray) -> Measures:
+    """The measures of samples by the model's outputs for them, float32 (n, outputs)."""
+    parts, source = setup.parts, setup.dataset.source
+    measures = measure(logits, source.targets[positions], setup.task, setup.config.evaluate, parts.metrics)
+    if not parts.evaluators:
+        return measures
+    paths = [source.images.key(position) for position in positions.tolist()]
+    return with_evaluators(measures, parts.evaluators, paths, setup.task)
 
 
 def split_positions(setup: Setup, split: SplitName) -> np.ndarray:
-    """The samples of a split; with train.fast_dev_run one batch of them."""
-    positions: np.ndarray = getattr(setup.dataset.split, split)
-    if setup.config.train.fast_dev_run:
-        return positions[:: max(1, len(positions) // settled(setup.config.data.eval_batch_size))]
-    return positions
+    """The samples of a split that are measured: all of them unless `train` limits them."""
+    config, parts = setup.config, setup.dataset.split
+    batch_size = settled(config.data.eval_batch_size)
+    if split == "val":
+        return validation_positions(parts, setup.parts.order, config.train, batch_size)
+    positions: np.ndarray = getattr(parts, split)
+    return limited_positions(positions, ONE_BATCH, batch_size) if config.train.fast_dev_run else positions
 
 
 def split_logits(setup: Setup, positions: np.ndarray) -> np.ndarray:
@@ -73,5 +87,6 @@ def save_bundle_to(path: Path, setup: Setup, state: TrainState) -> None:
         temperature=None,
         metrics={"epoch": state.epoch + unfinished, "step": state.step, "val": state.validation},
         versions=versions(),
+        provenance=provenance(setup.config, setup.dataset),
     )
     save_bundle(path, setup.model, info)

@@ -1,10 +1,23 @@
 """What has to hold between fields, also of different sections; one file a section."""
 
-from vernier.config.checks import augment, callbacks, data, evaluate, loss, model, optimizer, schedule, track, train
+from vernier.config.checks import (
+    augment,
+    callbacks,
+    data,
+    evaluate,
+    loss,
+    model,
+    optimizer,
+    scenario,
+    schedule,
+    track,
+    train,
+)
 from vernier.config.checks.finding import Check, Finding
 
 CHECKS: tuple[Check, ...] = (
     *data.CHECKS,
+    *scenario.CHECKS,
     *callbacks.CHECKS,
     *model.CHECKS,
     *train.CHECKS,

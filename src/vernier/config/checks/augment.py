@@ -1,9 +1,11 @@
 """What has to hold for `augment`. One function a rule."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from vernier.config.checks.finding import Check, Finding
+from vernier.config.duration import Duration
 from vernier.config.root import Config
 
 _LAST = ("Normalize", "Rescale")
@@ -31,6 +33,90 @@ def central_crop_has_one_size(config: Config) -> Iterator[Finding]:
                 yield Finding(f"{key}.fraction", f"excludes {key}.size; set one of them")
 
 
+def mixing_mixes(config: Config) -> Iterator[Finding]:
+    """A section that mixes nothing is a mistake."""
+    mix = config.augment.mix
+    if mix is None:
+        return
+    if mix.mixup == 0 and mix.cutmix == 0:
+        message = "is 0 and so is augment.mix.cutmix: nothing is mixed; set one of them, such as augment.mix.mixup=0.2"
+        yield Finding("augment.mix.mixup", message, ("augment.mix.cutmix",))
+    off, epochs, key = mix.off_for_last, config.train.epochs, "augment.mix.off_for_last"
+    if off.unit not in ("ep", "%"):
+        yield Finding(key, f"must be in epochs or in % of the training, such as 5ep or 10%; got {off}")
+    elif not config.train.fast_dev_run and _is_all(off, epochs):
+        message = f"leaves no epoch to mix in (train.epochs={epochs}); got {off}; shorten it, or leave augment.mix out"
+        yield Finding(key, message, ("train.epochs",))
+
+
+def sizes_grow(config: Config) -> Iterator[Finding]:
+    """Images grow up to the size of evaluation, each size in some epoch."""
+    progressive = config.augment.progressive
+    if progressive is None:
+        return
+    sizes, key = progressive.sizes, "augment.progressive.sizes"
+    if len(sizes) < 2:
+        yield Finding(key, f"needs two sizes or more; got {_pixels(sizes) or 'none'}; leave augment.progressive out")
+    for before, after in pairwise(sizes):
+        if before[0] > after[0] or before[1] > after[1] or before == after:
+            yield Finding(key, f"must grow, the last being model.input_size; got {_pixels(sizes)}")
+            break
+    full = config.model.input_size
+    if full != "auto" and sizes[-1:] != (full,):
+        message = f"must end with model.input_size ({_pixels((full,))}); got {_pixels(sizes)}"
+        yield Finding(key, message, ("model.input_size",))
+    if _too_many(config):
+        message = f"has more sizes than there are epochs (train.epochs={config.train.epochs}); got {_pixels(sizes)}"
+        yield Finding(key, message, ("train.epochs",))
+
+
+def portions_fit(config: Config) -> Iterator[Finding]:
+    """Each size has its portion of the epochs, one epoch at least."""
+    progressive, key = config.augment.progressive, "augment.progressive.portions"
+    if progressive is None or progressive.portions is None:
+        return
+    if len(progressive.portions) != len(progressive.sizes):
+        message = f"needs one for each of the {len(progressive.sizes)} sizes; got {len(progressive.portions)}"
+        yield Finding(key, message, ("augment.progressive.sizes",))
+        return
+    if config.train.fast_dev_run or _too_many(config):
+        return
+    ends = progressive.ends(config.train.epochs)
+    for size, start, end in zip(progressive.sizes, (0, *ends), ends, strict=False):
+        if start == end:
+            message = f"leaves no epoch for {_pixels((size,))} of train.epochs={config.train.epochs}; give it more"
+            yield Finding(key, message, ("train.epochs",))
+
+
+def one_shape_to_compile(config: Config) -> Iterator[Finding]:
+    """Compiled code is for images of one size."""
+    if config.augment.progressive is not None and config.train.compile is True:
+        message = "true is for images of one size, and augment.progressive has several; leave one of them out"
+        yield Finding("train.compile", message, ("augment.progressive",))
+
+
+def _is_all(duration: Duration, epochs: int) -> bool:
+    return duration.value >= (epochs if duration.unit == "ep" else 100)
+
+
+def _too_many(config: Config) -> bool:
+    progressive = config.augment.progressive
+    sizes = 0 if progressive is None else len(progressive.sizes)
+    return sizes > config.train.epochs and not config.train.fast_dev_run
+
+
+def features_are_not_cached(config: Config) -> Iterator[Finding]:
+    """What the frozen part makes of an image is cached for images that stay as they are."""
+    for name in ("mix", "progressive"):
+        if getattr(config.augment, name) is not None and config.train.cache_features is True:
+            message = f"true excludes augment.{name}, which makes other images of them; leave one of them out"
+            yield Finding("train.cache_features", message, (f"augment.{name}",))
+
+
+def _pixels(sizes: tuple[tuple[int, int], ...]) -> str:
+    return ", ".join(f"{height}x{width}" for height, width in sizes)
+
+
 def _operations(config: Config, name: str) -> tuple[Any, ...]:
     operations = getattr(config.augment, name)
     return () if operations == "auto" else operations
@@ -39,4 +125,9 @@ def _operations(config: Config, name: str) -> tuple[Any, ...]:
 CHECKS: tuple[Check, ...] = (
     normalisation_is_last,
     central_crop_has_one_size,
+    mixing_mixes,
+    sizes_grow,
+    portions_fit,
+    one_shape_to_compile,
+    features_are_not_cached,
 )

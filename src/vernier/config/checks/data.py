@@ -8,12 +8,12 @@ from vernier.config.root import Config
 
 def data_is_given(config: Config) -> Iterator[Finding]:
     """Images come from somewhere."""
-    if config.data.source is None and config.data.train is None:
+    if config.data.source is None and config.data.train is None and config.scenario is None:
         yield Finding(
             "data.source",
             "is missing; write data=DIR for your class folders, data=digits for the bundled digits, or run "
             "`vernier quickstart`",
-            ("data.train",),
+            ("data.train", "scenario"),
         )
 
 

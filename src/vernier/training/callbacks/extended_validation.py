@@ -1,13 +1,17 @@
 """`evaluate.extended`: validation on more sets, as `vernier evaluate` would do it."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import final
 
 from vernier.config.data import DataConfig
 from vernier.config.evaluate import ExtendedConfig
+from vernier.config.root import Config
 from vernier.config.settled import settled
+from vernier.data.sources import open_source
+from vernier.data.wording import listed
+from vernier.errors import ConfigError, ConfigProblem, DataError
 from vernier.evaluation.evaluate import evaluate_bundle
 from vernier.evaluation.metrics import Measures
 from vernier.training.callbacks.callback import Callback, Training
@@ -38,18 +42,45 @@ class ExtendedValidation(Callback):
                 training.extra_measures |= _measured(name, place, bundle, training)
 
 
+def check_extended(config: Config, class_names: Sequence[str]) -> None:
+    """Open all sets before anything is trained.
+
+    Raises:
+        ConfigError: one can't be opened, or has classes that the training's data does not have.
+    """
+    extended = config.evaluate.extended
+    problems = []
+    for name, place in {} if extended is None else extended.data.items():
+        message = _problem(_data_config(place, config), class_names)
+        if message is not None:
+            problems.append(ConfigProblem(f"evaluate.extended.data.{name}", message))
+    if problems:
+        raise ConfigError(problems)
+
+
+def _problem(data: DataConfig, class_names: Sequence[str]) -> str | None:
+    try:
+        unknown = sorted(set(open_source(data).class_names) - set(class_names))
+    except DataError as error:
+        return str(error)
+    return f"{data.source} has classes that are not trained: {listed(unknown)}" if unknown else None
+
+
+def _data_config(place: str, config: Config) -> DataConfig:
+    kept = ("batch_size", "eval_batch_size", "threads", "on_bad_image", "max_pixels", "channels", "task")
+    return DataConfig(source=place, **{name: getattr(config.data, name) for name in kept})
+
+
 def _measured(name: str, place: str, bundle: Path, training: Training) -> Mapping[str, float]:
     config = training.setup.config
-    data = DataConfig(
-        source=place,
-        batch_size=config.data.batch_size,
-        eval_batch_size=config.data.eval_batch_size,
-        threads=config.data.threads,
-        on_bad_image=config.data.on_bad_image,
-        max_pixels=config.data.max_pixels,
-    )
     report = evaluate_bundle(
-        bundle, data, config.evaluate, split="all", device=str(training.setup.group.device), trust=True
+        bundle,
+        _data_config(place, config),
+        config.evaluate,
+        split="all",
+        device=str(training.setup.group.device),
+        trust=True,
+        metrics=config.metrics,
     )
     values = {f"{name}_{measure}": value for measure, value in report.measures.values.items()}
     if training.is_first:

@@ -1,0 +1,32 @@
+"""Images as the model sees them."""
+
+from typing import final
+
+from vernier.augment.preprocess import Preprocessing
+from vernier.data.loader import Batch
+from vernier.evaluation.pixels import to_pixels
+from vernier.track.tensorboard_tracker import TensorBoardTracker
+from vernier.training.callbacks.callback import Callback, Training
+from vernier.training.step import StepResult
+
+
+@final
+class ExampleImages(Callback):
+    """Shows the first `count` images of the first step's batch, augmented and mixed.
+
+    Colours are right where training normalises as evaluation does.
+    """
+
+    def __init__(self, tracker: TensorBoardTracker, count: int) -> None:
+        self._tracker = tracker
+        self._count = count
+
+    def step_end(self, training: Training, batch: Batch, result: StepResult) -> None:
+        """See `Callback.step_end`."""
+        if training.state.step == 1 and training.setup.features is None:
+            preprocessing = training.setup.parts.preprocessing
+            self._show(batch, preprocessing)
+
+    def _show(self, batch: Batch, preprocessing: Preprocessing) -> None:
+        values = batch.images[: self._count].float().cpu().numpy()
+        self._tracker.writer.add_images("images/first_batch", to_pixels(values, preprocessing), 1)
