@@ -31,9 +31,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if verb not in _VERBS:
         return _unknown_verb(verb)
     if any(word in ("-h", "--help") for word in rest):
+        return _run_help(verb, rest)
+    return _run(verb, rest)
+
+
+def _run_help(verb: str, rest: list[str]) -> int:
+    """Help on a verb; `train` tells about the keys too, all of them or those of a section."""
+    sections = [word for word in rest if not word.startswith("-") and "=" not in word]
+    if verb != "train":
         print(VERB_HELP[verb])
         return 0
-    return _run(verb, rest)
+    from shutil import get_terminal_size
+
+    from vernier.config.help_text import details, overview
+
+    width = min(max(get_terminal_size((120, 24)).columns, 80), 140)
+    try:
+        print(details(sections[0], width) if sections else f"{VERB_HELP[verb]}\n\n{overview(width)}")
+    except VernierError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 def _run(verb: str, rest: list[str]) -> int:

@@ -29,13 +29,16 @@ Trains a small network on scikit-learn's digits (1797 pictures of real handwriti
 the held-out test split and writes a report.""",
     "train": """\
 usage: vernier train [CONFIG.yaml] [key=value ...] [--json]
+       vernier train --help [SECTION]
 
   vernier train data=photos                      class folders; photos/train, photos/val, photos/test when there
   vernier train data=photos model=resnet18 train.epochs=20 optimizer.lr=0.01
   vernier train recipe.yaml --data.batch_size 64
 
-The same command again resumes an interrupted training. run.new=true starts afresh. docs/config-reference.md lists
-all keys.""",
+The same command again resumes an interrupted training. run.new=true starts afresh.
+
+All keys with their defaults follow, by section; `vernier train --help SECTION` tells all about the keys of one,
+such as `vernier train --help optimizer`. docs/config-reference.md is the same on a page.""",
     "resume": """\
 usage: vernier resume RUN [key=value ...] [--json]
 

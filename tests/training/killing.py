@@ -24,6 +24,26 @@ class Killed:
     reached: int
 
 
+TOOLBOX = (
+    "model.frozen=backbone",
+    "train.unfreeze=[{epoch: 3, layers: all, lr: 0.002}]",
+    "train.cache_features=false",
+    "train.accumulate=2",
+    "train.ema=0.99",
+    "train.gradient_clip_norm=1",
+    "train.limit_val=50%",
+    "optimizer.lookahead.sync_period=3",
+    "augment.mix.mixup=0.4",
+    "augment.mix.cutmix=1",
+    "augment.mix.off_for_last=1ep",
+    "data.sampler=square_root",
+    "data.batch_size=8",
+    "evaluate.every=0.4ep",
+    "callbacks.early_stopping.min_delta=0.001",
+)
+"""Everything that keeps something between steps, or draws by chance."""
+
+
 def command(root: Path, epochs: int, *more: str) -> list[str]:
     """A training on the digits, with dropout and every kind of random draw."""
     settings = [

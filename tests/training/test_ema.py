@@ -2,6 +2,8 @@
 
 import copy
 import io
+import signal
+from pathlib import Path
 
 import hypothesis.strategies as st
 import numpy as np
@@ -11,6 +13,11 @@ from hypothesis import given
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from training.test_processes import SETTINGS
+from training.test_train import BASE, same_weights, stop_after, weights
+from vernier import api
+from vernier.config.loading import load_config
+from vernier.models.bundle import load_bundle
 from vernier.models.freeze import freeze, unfreeze
 from vernier.training.callbacks.ema import EMA
 from vernier.training.resolve_callbacks import ema_decay
@@ -171,3 +178,96 @@ def test_the_automatic_decay(step_images, epoch_images, expected):
     decay, reason = ema_decay(step_images, epoch_images)
     assert decay == pytest.approx(expected, abs=1e-6)
     assert f"{step_images} images a step / {epoch_images} an epoch" in reason
+
+
+@pytest.fixture
+def in_empty_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+in_training = pytest.mark.usefixtures("in_empty_directory")
+
+
+def checkpoint(end) -> dict:
+    config = load_config(end.run.config_file, ()).config
+    saved = end.run.checkpoints(config.run).load_newest(print)
+    assert saved is not None
+    return saved
+
+
+def assert_same(one, other) -> None:
+    assert one.keys() == other.keys()
+    assert all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+@in_training
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ("evaluate.every=0.5ep",),
+        ("train.accumulate=2", "train.gradient_clip_norm=0.1", "train.memory_format=contiguous"),
+        ("model.frozen=backbone", "train.cache_features=true", "train.feature_views=1"),
+        ("train.precision=bf16-true",),
+    ],
+    ids=["within epochs", "accumulated", "cached features", "bf16"],
+)
+def test_bundles_hold_the_averages_and_training_goes_on_as_without(settings):
+    plain = api.train(BASE, *settings, "run.name=plain")
+    end = api.train(BASE, *settings, "train.ema=0.9", "run.name=ema")
+    saved = checkpoint(end)
+    assert_same(saved["model"], checkpoint(plain)["model"])
+    assert not same_weights(end, plain)
+    final, averages = weights(end), saved["callbacks"]["EMA"]["averages"]
+    for name, value in averages.items():
+        assert value.dtype == torch.float32
+        assert torch.equal(final[name], value.to(final[name].dtype))
+    assert saved["callbacks"]["EMA"]["updates"] == end.result["steps"]
+    measured = api.evaluate(end.run.path / "best", "data=digits", split="val").measures
+    assert measured.values["loss"] == pytest.approx(end.result["best"]["val"]["loss"], rel=1e-2)
+
+
+@in_training
+@pytest.mark.parametrize(
+    "stages", [(), ("model.frozen=backbone", "train.unfreeze=[{epoch: 2, layers: '(4:)'}, {epoch: 3}]")]
+)
+def test_an_interrupted_training_ends_with_the_same_averages(tmp_path, stages):
+    settings = (*stages, "train.ema={decay: 0.99, warmup: true}", "train.epochs=4", "train.log_every=1st")
+    whole = api.train(BASE, *settings, "run.root=whole")
+    watcher = stop_after(tmp_path / "cut", 30, signal.SIGTERM)
+    stopped = api.train(BASE, *settings, "run.root=cut")
+    watcher.join()
+    assert 30 <= stopped.result["steps"] < whole.result["steps"]
+    resumed = api.train(BASE, *settings, "run.root=cut")
+    assert resumed.run.path == stopped.run.path
+    assert same_weights(resumed, whole)
+    assert_same(
+        load_bundle(resumed.run.path / "best")[0].state_dict(), load_bundle(whole.run.path / "best")[0].state_dict()
+    )
+    assert resumed.result["best"] == whole.result["best"]
+
+
+@in_training
+def test_more_epochs_go_on_from_weights_and_averages():
+    settings = ("schedule=constant", "train.ema=0.9")
+    api.train(BASE, *settings)
+    longer = api.train(BASE, *settings, "train.epochs=3")
+    assert same_weights(longer, api.train(BASE, *settings, "train.epochs=3", "run.name=whole"))
+
+
+@in_training
+def test_two_processes_have_the_averages_of_one(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    settings = (*SETTINGS, "model=training.plain_net:plain_net", "train.ema=0.9")
+    one = api.train(None, *settings, "run.root=one")
+    two = api.train(None, *settings, "run.root=two", "train.devices=2")
+    left, right = (load_bundle(end.run.path / "final", trust=True)[0].state_dict() for end in (one, two))
+    for name, value in left.items():
+        torch.testing.assert_close(value, right[name], rtol=0, atol=1e-5)
+
+
+@in_training
+def test_the_automatic_decay_goes_by_the_real_number_of_images():
+    end = api.train(BASE, "train.ema=auto", "train.epochs=1", "data.batch_size=16")
+    images = sum(end.result["counts"]["train"].values())
+    assert load_config(end.run.config_file, ()).config.train.ema.decay == pytest.approx(0.75 ** (16 / images))
+    assert f"0.75^(16 images a step / {images} an epoch)" in end.run.config_file.read_text()

@@ -8,10 +8,9 @@ from pydantic.fields import FieldInfo
 
 from vernier.config.augment import AugmentConfig
 from vernier.config.base import Section
-from vernier.config.fields import item_type, kind_names, section_classes
+from vernier.config.fields import all_fields, item_type, kind_names, section_classes
 from vernier.config.model import ModelConfig
 from vernier.config.root import Config
-from vernier.config.train import TrainConfig
 from vernier.config.words import describe_field
 
 _INTRODUCTION = """\
@@ -75,8 +74,10 @@ def _items() -> Iterator[str]:
     layers = section_classes(item_type(ModelConfig.model_fields["head"].annotation))
     yield from ("## Layers of model.head", "", "A name, or `{name: NAME, ...}` with the field below.", "")
     yield from _kinds(layers, "")
-    (stage,) = section_classes(item_type(TrainConfig.model_fields["unfreeze"].annotation))
-    yield from ("## Entries of train.unfreeze", "", _prose(stage), "", *_table(stage.model_fields, ""), "")
+    for key, field in all_fields().items():
+        for entry in section_classes(item_type(field.annotation)):
+            if not kind_names(entry):
+                yield from (f"## Entries of {key}", "", _prose(entry), "", *_table(entry.model_fields, ""), "")
 
 
 def _table(fields: dict[str, FieldInfo], prefix: str) -> Iterator[str]:
@@ -95,9 +96,12 @@ def _rows(fields: dict[str, FieldInfo], prefix: str) -> Iterator[str]:
 
 
 def _default(field: FieldInfo) -> str:
-    if field.is_required():
-        return "required"
-    return f"`{_word(field.get_default(call_default_factory=True))}`"
+    return "required" if field.is_required() else f"`{default_word(field)}`"
+
+
+def default_word(field: FieldInfo) -> str:
+    """The default as it would be written; REQUIRED for a field without."""
+    return "REQUIRED" if field.is_required() else _word(field.get_default(call_default_factory=True))
 
 
 def _word(value: Any) -> str:

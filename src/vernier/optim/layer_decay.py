@@ -21,13 +21,6 @@ from vernier.models.head import head_modules
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
-def learning_rate_shares(module: nn.Module, decay: float) -> Mapping[str, float]:
-    """For each parameter by full name `decay` to the power of how many blocks its own is below the head."""
-    depths = block_depths(module)
-    last = max(depths.values())
-    return {name: decay ** (last - depth) for name, depth in depths.items()}
-
-
 def block_depths(module: nn.Module) -> Mapping[str, int]:
     """For each parameter by full name how many blocks come before its own; heads have the highest number."""
     heads = tuple(f"{name}." for name in head_modules(module))

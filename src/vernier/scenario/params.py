@@ -37,9 +37,9 @@ def default_parameters(scenario: type[Scenario]) -> dict[str, Any]:
     Raises:
         ConfigError: the class's `Params` can't be read from a config.
     """
-    fields = reading_section(scenario).model_fields.items()
-    given = {name: field.get_default(call_default_factory=True) for name, field in fields if not field.is_required()}
-    return {name: _plain(value) for name, value in given.items()}
+    reading_section(scenario)
+    defaults: dict[str, Any] = _plain(scenario.Params.model_construct())
+    return defaults
 
 
 def check_parameters(scenario: type[Scenario], values: Mapping[str, Any], findings: Findings) -> dict[str, Any] | None:

@@ -53,15 +53,13 @@ class MLflowTracker:
     Args:
         directory: The run directory.
         config: Resolved.
-
-    Raises:
-        MissingExtraError: MLflow is not installed.
     """
+
+    _client: "MlflowClient"
+    _run_id: str
 
     def __init__(self, directory: Path, config: MLflowConfig) -> None:
         self._directory, self._config = directory.resolve(), config
-        self._client = _client(settled(config.uri))
-        self._run_id = ""
         self._last_steps: dict[str, int] = {}
         self._failed = False
 
@@ -71,11 +69,14 @@ class MLflowTracker:
         What has changed since the run began becomes a tag, because parameters never change.
 
         Raises:
+            MissingExtraError: MLflow is not installed.
             RunError: the store or server can't be used.
         """
+        prepare_mlflow()
         from mlflow.exceptions import MlflowException
 
         try:
+            self._client = _client(settled(self._config.uri))
             self._run_id = self._remembered() or self._begun()
             self._record_params({_name(key): _text(value) for key, value in config.items() if value is not None})
         except (MlflowException, OSError) as error:
@@ -195,7 +196,11 @@ def record_result(run: MLflowRun, result: Mapping[str, Any]) -> None:
     Args:
         run: Of the training.
         result: The content of result.json.
+
+    Raises:
+        MissingExtraError: MLflow is not installed.
     """
+    prepare_mlflow()
     measured = {
         "best": (result["best"] or {}).get("val"),
         "final": (result["final"] or {}).get("val"),
@@ -213,7 +218,6 @@ def record_result(run: MLflowRun, result: Mapping[str, Any]) -> None:
 
 
 def _client(uri: str) -> "MlflowClient":
-    prepare_mlflow()
     from mlflow import MlflowClient
 
     return MlflowClient(tracking_uri=uri)
