@@ -7,7 +7,9 @@ Each takes what its verb takes: a config file or mapping, then overrides such as
     print(end.result["best"]["val"]["accuracy"])
 """
 
+import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,13 +17,17 @@ from typing import Any
 from vernier.config.checks import CHECKS, Check
 from vernier.config.checks.schedule import CHECKS as SCHEDULE_CHECKS
 from vernier.config.loading import LoadedConfig, config_from_mapping, load_config, read_config_file
+from vernier.config.normalise import nest
 from vernier.config.overrides import parse_arguments
 from vernier.config.root import Config
+from vernier.config.words import show
 from vernier.deploy.predict import PredictResult
 from vernier.deploy.predict import predict as predict_images
 from vernier.errors import ConfigError, ConfigProblem, RunError
+from vernier.evaluation.compare import Comparison
+from vernier.evaluation.compare import compare as compare_files
 from vernier.evaluation.evaluate import EvaluationReport, evaluate_bundle
-from vernier.scenario.overriding import open_data
+from vernier.scenario.overriding import open_data, own_evaluators
 from vernier.training import seeds
 from vernier.training.benchmark import Timing
 from vernier.training.benchmark import benchmark_pipeline as time_pipeline
@@ -117,7 +123,7 @@ def evaluate(
     other_data = any(key in _DATA_KEYS for key, _ in parse_arguments(overrides))
     file = base if base.is_file() and not other_data else None
     if file is not None and not trust:
-        _refuse_scenario(file)
+        _refuse_code(file)
     config = load_config(file, overrides, checks=()).config
     return evaluate_bundle(
         Path(bundle),
@@ -128,16 +134,48 @@ def evaluate(
         trust=trust,
         metrics=config.metrics,
         open_data=partial(open_data, config),
+        evaluators=own_evaluators(config),
     )
 
 
-def _refuse_scenario(file: Path) -> None:
-    """Stop before a run's config imports the code of a scenario."""
-    scenario = read_config_file(file).get("scenario")
-    if scenario:
+def compare(
+    first: str | Path,
+    second: str | Path,
+    *overrides: str,
+    split: str | None = None,
+    seed: int = 0,
+    trust: bool = False,
+) -> Comparison:
+    """Compare two models on the same images.
+
+    Args:
+        first: A run, its `best` bundle, a directory that `evaluate` wrote, or a file of predictions; with overrides
+            any bundle or run.
+        second: The same of the other model.
+        overrides: Such as `data=DIR`: both are measured on this first.
+        split: test, val, train or all.
+        seed: Of the bootstrap.
+        trust: Import the user's own code when a bundle names it.
+    """
+    if not overrides:
+        return compare_files(Path(first), Path(second), split=split, seed=seed)
+    with tempfile.TemporaryDirectory(prefix="vernier-") as directory:
+        written = [Path(directory) / name for name in ("first", "second")]
+        for bundle, output in zip((first, second), written, strict=True):
+            evaluate(bundle, *overrides, split=split, output=output, trust=trust)
+        comparison = compare_files(*written, split=split, seed=seed)
+    return replace(comparison, first=Path(first), second=Path(second))
+
+
+def _refuse_code(file: Path) -> None:
+    """Stop before a run's config imports code of the user's own."""
+    tree = nest(read_config_file(file).items()).data
+    named = [tree.get("scenario"), (tree.get("evaluate") or {}).get("evaluators")]
+    code = ", ".join(show(item) for item in named if item)
+    if code:
         raise RunError(
-            f"{file}: the run's scenario is Python code, {scenario['name']}, which evaluating would run. If you trust "
-            "it, evaluate with --trust (in Python: trust=True); with data=DIR the scenario is left out"
+            f"{file}: the run is measured by Python code, {code}, which evaluating would run. If you trust it, "
+            "evaluate with --trust (in Python: trust=True); with data=DIR it is left out"
         )
 
 

@@ -149,6 +149,16 @@ def _evaluate(words: list[str]) -> int:
     return 0
 
 
+def _compare(words: list[str]) -> int:
+    from vernier import api
+
+    as_json, trust = _take_switch(words, "--json"), _take_switch(words, "--trust")
+    split = _take_value(words, "--split")
+    first, second = (_take_path(words, "compare", f"{which} run, bundle or CSV file") for which in ("first", "second"))
+    _print_result(api.compare(first, second, *words, split=split, trust=trust), as_json)
+    return 0
+
+
 def _predict(words: list[str]) -> int:
     from vernier import api
     from vernier.deploy import predict as writing
@@ -383,6 +393,7 @@ _VERBS: dict[str, Callable[[list[str]], int]] = {
     "resume": _resume,
     "evaluate": _evaluate,
     "predict": _predict,
+    "compare": _compare,
     "benchmark": _benchmark,
     "find": _find,
     "plot-schedule": _plot_schedule,

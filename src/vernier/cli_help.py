@@ -4,10 +4,12 @@ HELP = """\
 usage: vernier VERB ...
 
   quickstart                           train on the bundled digits, evaluate, write a report
-  train [CONFIG.yaml] [key=value ...]  train; data=DIR is enough
+  train [SCENARIO] [CONFIG.yaml] [key=value ...]
+                                       train; data=DIR is enough
   resume RUN [key=value ...]           go on with an interrupted or finished run
   evaluate BUNDLE|RUN [data=DIR]       measure a model on a data set
   predict BUNDLE|RUN IMAGE|DIR ...     classify images
+  compare A B [data=DIR]               two models on the same images: is one better?
   benchmark train|pipeline [CONFIG.yaml] [key=value ...]
                                        images per second of training steps or of the input pipeline
   find batch_size|lr [CONFIG.yaml] [key=value ...]
@@ -28,12 +30,13 @@ usage: vernier quickstart [key=value ...] [--json]
 Trains a small network on scikit-learn's digits (1797 pictures of real handwriting, no download), evaluates it on
 the held-out test split and writes a report.""",
     "train": """\
-usage: vernier train [CONFIG.yaml] [key=value ...] [--json]
+usage: vernier train [SCENARIO] [CONFIG.yaml] [key=value ...] [--json]
        vernier train --help [SECTION]
 
   vernier train data=photos                      class folders; photos/train, photos/val, photos/test when there
   vernier train data=photos model=resnet18 train.epochs=20 optimizer.lr=0.01
   vernier train recipe.yaml --data.batch_size 64
+  vernier train my_pkg.my_scenario:Class scenario.alpha=0.3    your own images, network, loss, measures
 
 The same command again resumes an interrupted training. run.new=true starts afresh.
 
@@ -49,13 +52,23 @@ usage: vernier evaluate BUNDLE|RUN [data=DIR] [key=value ...] [--split train|val
 
 Measures a model on class folders or any other source. Without `data`, a run is measured on its own data.
 --output writes predictions, per-class figures and the confusion matrix there. --trust imports your own code when
-the model is made by it.""",
+the model, or what a run is measured by, is made by it.""",
     "predict": """\
 usage: vernier predict BUNDLE|RUN IMAGE|DIR ... [--top-k N] [--probabilities] [--csv FILE] [--jsonl FILE]
                        [--batch-size N] [--trust] [--json]
 
 Classifies images. Files that can't be read are listed at the end, with exit status 1. --trust imports your own code
 when the model is made by it.""",
+    "compare": """\
+usage: vernier compare A B [data=DIR] [key=value ...] [--split test|val|train|all] [--trust] [--json]
+
+  vernier compare runs/a/2026-01-01_10-00-00 runs/b/2026-01-01_11-00-00
+  vernier compare first.csv second.csv
+  vernier compare BUNDLE BUNDLE data=photos
+
+Compares what two models say of the same images: the difference of accuracy and macro F1 with its 95 % interval
+(paired bootstrap), and McNemar's test. A and B are runs, directories that `vernier evaluate --output` wrote, or
+files of predictions; with `data`, bundles too, which are measured on it first.""",
     "benchmark": """\
 usage: vernier benchmark train|pipeline [CONFIG.yaml] [key=value ...] [--seconds S] [--end-to-end] [--json]
 

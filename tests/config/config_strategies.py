@@ -45,6 +45,7 @@ def _settle(data: dict[str, Any]) -> dict[str, Any]:
     data.pop("scenario", None)
     if isinstance(data.get("train"), dict):
         data["train"].pop("gradient_clip_value", None)
+        data["train"].pop("gradient_clip_parameter_norm", None)
     if isinstance(data.get("model"), dict) and isinstance(data["model"].get("algebra"), dict):
         data["model"]["algebra"].pop("points", None)
         data["model"]["algebra"].pop("output", None)

@@ -20,9 +20,9 @@ STOP = {"callbacks__early_stopping__patience": 3}
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({"schedule__warmup": "10ep"}, set()),
+        ({"schedule__warmup": "10ep"}, {"schedule.warmup"}),
         ({"schedule__warmup": "10.5ep"}, {"schedule.warmup"}),
-        ({"schedule__warmup": "100%"}, set()),
+        ({"schedule__warmup": "100%"}, {"schedule.warmup"}),
         ({"schedule__warmup": "101%"}, {"schedule.warmup"}),
         ({"schedule__warmup": "99999st"}, set()),
         ({"schedule__warmup": "1s"}, {"schedule.warmup"}),

@@ -105,7 +105,7 @@ INVALID = [
     "data: x\naugment: {train: [{RandomRotate: {degree: 3}}]}",
     "data: x\nmodel: {input_size: [1, 2, 3]}",
     "data: x\nmodel: {dropout: 1}",
-    "data: x\ncallbacks: {early_stopping: {monitor: loss}}",
+    "data: x\ncallbacks: {early_stopping: {patience: 0}}",
 ]
 
 

@@ -90,7 +90,7 @@ def test_differences_name_key_and_both_values():
     assert str(changes["train.epochs"]) == "train.epochs: 3 -> 5"
     assert str(changes["train.log_every"]) == "train.log_every: '50st' -> '1ep'"
     assert changes["schedule.name"] == Change("schedule.name", "cosine", "one_cycle")
-    assert changes["schedule.warmup"] == Change("schedule.warmup", "0st", None)
+    assert changes["schedule.final_factor"] == Change("schedule.final_factor", 0.0, None)
     assert changes["schedule.rise"] == Change("schedule.rise", None, 0.3)
     assert changes["augment.train"].new[0]["name"] == "Normalize"
     assert list(changes) == sorted(changes, key=lambda key: list(Config.model_fields).index(key.split(".")[0]))

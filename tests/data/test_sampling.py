@@ -68,6 +68,12 @@ def test_other_epochs_and_seeds_draw_other_images_of_a_large_class_in_another_or
     assert np.count_nonzero(of[one.places] == of[two.places]) < 80
 
 
+def test_it_says_how_often_images_come():
+    text = ClassSampler("balanced", np.repeat([0, 1], [95, 5]), 0).description
+    assert text == "data.sampler=balanced: an epoch draws 50 images of each class; an image comes up to 10 times"
+    assert "draws 19 to 81 images" in ClassSampler("square_root", np.repeat([0, 1], [95, 5]), 0).description
+
+
 def test_over_many_epochs_every_image_comes_about_equally_often():
     sampler = ClassSampler("balanced", np.repeat([0, 1], [90, 10]), 3)
     times = sum(np.bincount(sampler.epoch(epoch).places, minlength=100) for epoch in range(200))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from optim.updates import assert_follows, rectification
 
+from optim.updates import assert_follows, rectification
 from vernier.config.optimizer import AdaBeliefConfig
 from vernier.optim import adabelief
 

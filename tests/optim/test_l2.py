@@ -1,7 +1,7 @@
 import torch
-from optim.small_networks import small_net
 from torch import nn
 
+from optim.small_networks import small_net
 from vernier.optim.l2 import add_l2_gradients_
 
 

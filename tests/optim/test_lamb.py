@@ -1,8 +1,8 @@
 import numpy as np
 import torch
-from optim.updates import adam_moments, assert_follows
 from torch import nn
 
+from optim.updates import adam_moments, assert_follows
 from vernier.config.optimizer import LAMBConfig
 from vernier.optim.lamb import LAMB
 from vernier.optim.optimizers import make_optimizer

@@ -1,6 +1,6 @@
 import numpy as np
-from optim.updates import assert_follows
 
+from optim.updates import assert_follows
 from vernier.config.optimizer import LionConfig
 
 

@@ -2,9 +2,9 @@ import copy
 
 import pytest
 import torch
-from optim.small_networks import furthest, same_parameters, saved_and_loaded, small_net, train
 from torch import nn
 
+from optim.small_networks import furthest, same_parameters, saved_and_loaded, small_net, train
 from vernier.config.optimizer import LookaheadConfig, MuonConfig, SGDConfig
 from vernier.optim.optimizers import make_optimizer
 

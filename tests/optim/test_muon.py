@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import torch
-from optim.updates import adam_moments, assert_follows, gradients
 from torch import nn
 
+from optim.updates import adam_moments, assert_follows, gradients
 from vernier.config.optimizer import MuonConfig
 from vernier.optim.muon import Muon, orthogonalise
 from vernier.optim.optimizers import make_optimizer
@@ -97,9 +97,7 @@ def test_a_gradient_of_zeros_gives_no_step():
 
 def test_kernels_and_rows_of_the_same_shape_are_computed_together_and_go_back_to_their_places():
     torch.manual_seed(0)
-    module = nn.Sequential(
-        nn.Linear(2, 3), nn.Conv2d(4, 6, 3), nn.Linear(36, 6), nn.Conv2d(36, 6, 1), nn.Linear(6, 2)
-    )
+    module = nn.Sequential(nn.Linear(2, 3), nn.Conv2d(4, 6, 3), nn.Linear(36, 6), nn.Conv2d(36, 6, 1), nn.Linear(6, 2))
     module.to(memory_format=torch.channels_last)
     before = [parameter.detach().clone() for parameter in module.parameters()]
     optimizer = make_optimizer(module, MuonConfig(lr=1.0, weight_decay=0))

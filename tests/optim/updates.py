@@ -2,8 +2,8 @@
 
 import numpy as np
 import torch
-from optim.small_networks import small_net
 
+from optim.small_networks import small_net
 from vernier.optim.optimizers import make_optimizer
 
 STEPS = 20

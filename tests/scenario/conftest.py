@@ -23,8 +23,7 @@ class Workplace:
     def forget(self) -> None:
         """Let the modules be imported afresh, as another process would."""
         for name, module in list(sys.modules.items()):
-            places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
-            if any(place and Path(place).is_relative_to(self.path) for place in places):
+            if str(self.path) in f"{vars(module).get('__file__')} {vars(module).get('__path__')}":
                 del sys.modules[name]
         importlib.invalidate_caches()
 

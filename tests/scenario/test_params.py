@@ -94,7 +94,7 @@ def test_values_are_read_by_the_configs_rules(tried, monkeypatch, argument, name
 
 def test_a_file_and_the_command_line_are_one_tree(tried):
     (tried.path / "c.yaml").write_text("data: digits\nscenario: {name: tried, alpha: 0.1, count: 2}\n")
-    file, overrides = split_config_argument(["c.yaml", "--scenario.alpha", "0.2"])
+    file, overrides = split_config_argument(["--scenario.alpha", "0.2", "c.yaml"])
     made = load_config(file, overrides).config.scenario
     assert (made.parameters["alpha"], made.parameters["count"]) == (0.2, 2)
     file, overrides = split_config_argument(["tried.py", "c.yaml"])

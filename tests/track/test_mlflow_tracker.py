@@ -17,7 +17,7 @@ from vernier.track.mlflow_tracker import MLflowRun, MLflowTracker, record_result
 
 IS_THERE = importlib.util.find_spec("mlflow") is not None
 needs_mlflow = pytest.mark.skipif(not IS_THERE, reason="needs the extra mlflow: pip install 'vernier[mlflow]'")
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @pytest.fixture(scope="session")

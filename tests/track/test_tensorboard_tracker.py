@@ -1,4 +1,5 @@
 import io
+import time
 
 import numpy as np
 import pytest
@@ -33,8 +34,13 @@ def test_rows_lie_at_their_step_in_groups(tmp_path):
 
 def test_a_row_can_be_read_while_the_training_goes_on(tmp_path):
     tracker = TensorBoardTracker(tmp_path, 0)
-    tracker.log_step(1, {"loss": 2.0})
-    assert scalars(tmp_path, "step/loss") == {1: 2.0}
+    tracker.log_validation(1, 1, {"loss": 2.0})
+    assert scalars(tmp_path, "val/loss") == {1: 2.0}
+    tracker.log_step(2, {"loss": 3.0})
+    late = time.monotonic() + 20
+    while "step/loss" not in events(tmp_path).Tags()["scalars"] and time.monotonic() < late:
+        time.sleep(0.1)
+    assert scalars(tmp_path, "step/loss") == {2: 3.0}
     tracker.close()
 
 

@@ -165,3 +165,16 @@ def test_more_sets_are_measured_through_a_bundle(class_folders):
     assert json.loads((end.run.path / "result.json").read_text())["final"]["val"]["again_loss"] > 0
     with pytest.raises(ConfigError, match=r"evaluate\.extended\.data\.nowhere"):
         api.train(config, "evaluate.extended.data.nowhere=missing_directory", "run.new=true")
+
+
+@pytest.mark.parametrize(("step", "limit"), [(18, "train.max_steps=30"), (30, "train.max_steps=30"), (36, "seed=0")])
+def test_a_signal_in_the_last_step_of_an_epoch_loses_no_validation(step, limit):
+    terminator = {"name": "training.own_callbacks:Terminator", "kwargs": {"step": step}}
+    stopped = api.train(custom(terminator), limit, "run.dir=stopped")
+    assert stopped.signal_number
+    end = api.resume("stopped")
+    whole = api.train(BASE, limit, "run.dir=whole")
+    assert end.result["final"] == whole.result["final"]
+    assert end.result["best"] == whole.result["best"]
+    steps = [[row["step"] for row in read_rows(run / "metrics.csv")] for run in (end.run.path, whole.run.path)]
+    assert steps[0] == steps[1]

@@ -124,7 +124,7 @@ def test_the_reason_says_what_was_reached():
     stopping = made(patience=1, check_every=2)
     for value in (0.5, 0.25):
         stopping.update(value)
-    assert stopping.reason() == "val_accuracy has not improved on 0.5 for 1 validations (one in 2 counts)"
+    assert stopping.reason() == "val_accuracy has not improved on 0.5 for 1 validation (one in 2 counts)"
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from hypothesis import given
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from training.test_processes import SETTINGS
+from training.test_processes import NORM, SETTINGS
 from training.test_train import BASE, same_weights, stop_after, weights
 from vernier import api
 from vernier.config.loading import load_config
@@ -204,12 +204,16 @@ def assert_same(one, other) -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        ("evaluate.every=0.5ep",),
-        ("train.accumulate=2", "train.gradient_clip_norm=0.1", "train.memory_format=contiguous"),
+        (
+            "evaluate.every=0.5ep",
+            "train.accumulate=2",
+            "train.gradient_clip_norm=0.1",
+            "train.memory_format=contiguous",
+        ),
         ("model.frozen=backbone", "train.cache_features=true", "train.feature_views=1"),
         ("train.precision=bf16-true",),
     ],
-    ids=["within epochs", "accumulated", "cached features", "bf16"],
+    ids=["accumulated and validated within epochs", "cached features", "bf16"],
 )
 def test_bundles_hold_the_averages_and_training_goes_on_as_without(settings):
     plain = api.train(BASE, *settings, "run.name=plain")
@@ -220,7 +224,7 @@ def test_bundles_hold_the_averages_and_training_goes_on_as_without(settings):
     final, averages = weights(end), saved["callbacks"]["EMA"]["averages"]
     for name, value in averages.items():
         assert value.dtype == torch.float32
-        assert torch.equal(final[name], value.to(final[name].dtype))
+        assert torch.equal(final[name], value.to(saved["model"][name].dtype).float())
     assert saved["callbacks"]["EMA"]["updates"] == end.result["steps"]
     measured = api.evaluate(end.run.path / "best", "data=digits", split="val").measures
     assert measured.values["loss"] == pytest.approx(end.result["best"]["val"]["loss"], rel=1e-2)
@@ -257,9 +261,9 @@ def test_more_epochs_go_on_from_weights_and_averages():
 @in_training
 def test_two_processes_have_the_averages_of_one(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
-    settings = (*SETTINGS, "model=training.plain_net:plain_net", "train.ema=0.9")
+    settings = (*SETTINGS, NORM, "train.ema=0.9")
     one = api.train(None, *settings, "run.root=one")
-    two = api.train(None, *settings, "run.root=two", "train.devices=2")
+    two = api.train(None, *settings, "run.root=two", "train.devices=2", "train.sync_batchnorm=true")
     left, right = (load_bundle(end.run.path / "final", trust=True)[0].state_dict() for end in (one, two))
     for name, value in left.items():
         torch.testing.assert_close(value, right[name], rtol=0, atol=1e-5)

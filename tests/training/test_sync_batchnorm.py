@@ -1,5 +1,6 @@
 """BatchNorm over several processes is BatchNorm over the whole batch."""
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,41 @@ def test_two_processes_compute_what_one_does(trained_in_two):
 
 def test_an_image_that_stands_in_has_no_gradient(trained_in_two):
     assert torch.load(trained_in_two / "1-1.pt")[1].abs().max() == 0
+
+
+@pytest.fixture
+def alone(tmp_path):
+    """A group of one process."""
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/meet", rank=0, world_size=1)
+    yield
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize(
+    ("dtype", "autocast", "tolerance"),
+    [(torch.float32, False, 1e-4), (torch.float32, True, 3e-2), (torch.bfloat16, False, 3e-2)],
+)
+def test_in_every_precision_and_memory_order_as_torch(alone, memory_format, dtype, autocast, tolerance):
+    torch.manual_seed(0)
+    pixels = (2 + torch.randn(4, 3, 6, 6)).to(dtype, memory_format=memory_format)
+    ours = nn.Sequential(nn.Conv2d(3, 8, 3, bias=False), nn.BatchNorm2d(8), nn.Conv2d(8, 2, 1)).to(
+        dtype, memory_format=memory_format
+    )
+    torchs = copy.deepcopy(ours)
+    synchronise_batchnorm(ours)
+    results = []
+    for model in (ours, torchs):
+        image = pixels.clone().requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            y = model[:2](image)
+            outputs = model[2](y)
+        outputs.float().square().sum().backward()
+        results.append([y, outputs, image.grad, *gradients(model).values(), *model.state_dict().values()])
+    for own, other in zip(*results, strict=True):
+        assert own.dtype == other.dtype
+        assert own.stride() == other.stride()
+        torch.testing.assert_close(own, other, rtol=tolerance, atol=tolerance * float(other.detach().abs().max()))
 
 
 def test_evaluation_and_names_stay_as_they_are():

@@ -13,8 +13,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+from vernier import api
 from vernier.config.track import TensorBoardConfig
 from vernier.data.loader import Batch
+from vernier.errors import ConfigError
 from vernier.evaluation.metrics import measure
 from vernier.track.csv_tracker import read_rows
 from vernier.track.tensorboard_tracker import TensorBoardTracker
@@ -288,3 +290,39 @@ def test_what_is_cheap_is_on_and_the_rest_is_asked_for(written):
     everything = TensorBoardConfig(worst=3, confusion=True, curves=True, histograms=True, graph=True)
     assert names(everything)[2:] == ["WorstImages", "ConfusionImages", "Curves", "Histograms", "Graph"]
     written.tracker.close()
+
+
+TRAINING = {
+    "data": {"source": "digits", "batch_size": 64, "threads": 1},
+    "model": "digits_cnn",
+    "optimizer": {"name": "adamw", "lr": 0.01},
+    "metrics": {"missed": "hamming_distance", "found": {"name": "recall", "average": "none"}},
+    "train": {"epochs": 2, "threads": 1, "speed": "off", "monitor": "missed"},
+    "evaluate": {"per_class": True},
+}
+
+
+def test_a_training_follows_a_measure_of_torchmetrics(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    end = api.train(TRAINING)
+    epochs = [float(row["val_missed"]) for row in read_rows(end.run.path / "metrics.csv")]
+    best = end.result["best"]
+    assert best["val"]["missed"] == min(epochs) == epochs[best["epoch"] - 1]
+    assert best["val"]["missed"] == pytest.approx(1 - best["val"]["accuracy"])
+    api.resume(end.run.path, "train.epochs=3")
+    rows = read_rows(end.run.path / "metrics_per_class.csv")
+    assert [(row["epoch"], row["class"]) for row in rows] == [(str(e), str(c)) for e in (1, 2, 3) for c in range(10)]
+    shown = EventAccumulator(str(end.run.path), size_guidance={"scalars": 0}).Reload()
+    assert [event.step for event in shown.Scalars("class_f1/7")] == [18, 36, 54]
+    assert len(shown.Images("images/first_batch")) == 1
+    report = api.evaluate(end.run.path, split="val")
+    assert report.measures.values["found_3"] == report.measures.per_class[3].recall
+
+
+def test_a_measure_that_can_not_be_had_leaves_no_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"metrics\.missed: 'hamming_distanc' .* Did you mean 'hamming_distance'\?"):
+        api.train(TRAINING, "metrics.missed=hamming_distanc")
+    with pytest.raises(ConfigError, match=r"train\.monitor: .*'mised'.* Did you mean 'missed'\?"):
+        api.train(TRAINING, "train.monitor=mised")
+    assert not (tmp_path / "runs").exists()

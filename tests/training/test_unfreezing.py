@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from training.test_processes import SETTINGS
+from training.test_processes import PLAIN, SETTINGS
 from training.test_processes import assert_close as assert_final_weights_close
 from training.test_train import BASE, same_weights, stop_after, weights
 from vernier import api
@@ -55,11 +55,31 @@ def test_an_interrupted_training_ends_with_the_same_bits(tmp_path):
     assert same_weights(resumed, whole)
 
 
+def test_muon_lookahead_and_layer_decay_survive_an_interruption_too(tmp_path):
+    """Each stage brings groups of both of Muon's optimizers, and weights that the slow ones begin with."""
+    config = {
+        **BASE,
+        "optimizer": {
+            "name": "muon",
+            "lr": 0.01,
+            "layer_decay": 0.8,
+            "lookahead": {"sync_period": 4},
+            "groups": [{"pattern": "4", "lr_factor": 0.5}],
+        },
+    }
+    whole = api.train(config, *STAGED, "run.root=whole")
+    watcher = stop_after(tmp_path / "cut", 30, signal.SIGTERM)
+    stopped = api.train(config, *STAGED, "run.root=cut")
+    watcher.join()
+    assert 30 <= stopped.result["steps"] < whole.result["steps"]
+    assert same_weights(api.train(config, *STAGED, "run.root=cut"), whole)
+
+
 def test_two_processes_equal_one(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
     staged = ("train.epochs=2", "model.frozen=backbone", "train.unfreeze=[{epoch: 2}]")
-    one = api.train(None, *SETTINGS, *staged, "run.root=one")
-    two = api.train(None, *SETTINGS, *staged, "run.root=two", "train.devices=2")
+    one = api.train(None, *SETTINGS, PLAIN, *staged, "run.root=one")
+    two = api.train(None, *SETTINGS, PLAIN, *staged, "run.root=two", "train.devices=2")
     assert_final_weights_close(one.run.path, two.run.path)
 
 

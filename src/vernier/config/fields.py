@@ -21,6 +21,7 @@ SHORT_FORMS: Mapping[str, str] = {
     "schedule": "name",
     "loss": "name",
     "train.ema": "decay",
+    "track.mlflow": "uri",
     "scenario": "name",
 }
 """Sections that take a bare value, and the field it is for."""

@@ -88,7 +88,7 @@ def _value(schema: Schema) -> Schema:
 def _short_form(name: str, schema: Schema) -> Schema:
     """A section, its short form where it has one, or nothing; any other value as it is."""
     if "$ref" not in schema and "oneOf" not in schema:
-        return schema
+        return {**schema, "anyOf": [*schema["anyOf"], {"type": "string"}]} if name in SHORT_FORMS else schema
     about = {key: schema[key] for key in _ABOUT if key in schema}
     section = {key: value for key, value in schema.items() if key not in _ABOUT}
     short: list[Schema] = []

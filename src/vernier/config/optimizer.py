@@ -1,6 +1,5 @@
 """`optimizer`: one class a kind, chosen by `name`."""
 
-from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -11,20 +10,6 @@ from vernier.config.types import Anything, Auto, Count, Flag, Number, Text
 NonNegative = Annotated[Number, Field(ge=0)]
 Positive = Annotated[Number, Field(gt=0)]
 Momentum = Annotated[Number, Field(ge=0, lt=1)]
-
-OTHER_NAMES: Mapping[str, str] = {
-    "adam_amsgrad": "amsgrad",
-    "adamoptimizer": "adam",
-    "momentum": "sgd",
-    "ranger": "radam",
-    "rectified_adam": "radam",
-    "rectifiedadam": "radam",
-    "sgd_momentum": "sgd",
-    "sgd_nesterov": "sgd",
-    "sgdw": "sgd",
-}
-"""Kinds by the names that other systems give them, in lower case."""
-
 
 class LookaheadConfig(Section):
     """Slow weights that follow the optimizer's (Zhang et al. 2019)."""
@@ -245,7 +230,7 @@ class MuonConfig(_AdamFields):
     """
 
     name: Literal["muon"] = "muon"
-    lr: NonNegative | Auto = 1e-3
+    lr: NonNegative | Auto = 2e-3
     """Highest learning rate; the schedule is a factor of it. auto: found by a range test before training."""
     weight_decay: NonNegative = 0.1
     """Decoupled: each step takes lr times this off the weights."""

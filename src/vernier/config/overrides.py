@@ -95,7 +95,10 @@ def _values_of(key: str, rest: Sequence[str]) -> tuple[str, ...]:
     """The arguments after `--key` that are its values: as many as the field can take."""
     values = tuple(takewhile(_is_value, rest))
     field = _field(key)
-    if field is None or _takes_several(field):
+    if field is None:
+        # What takes them is not known yet, but a file after the first one is the config.
+        return (*values[:1], *takewhile(lambda value: not _names_file(value), values[1:]))
+    if _takes_several(field):
         return values
     if _is_flag(field) and values and _names_file(values[0]):
         return ()

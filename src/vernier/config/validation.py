@@ -20,6 +20,7 @@ from vernier.config.fields import (
     section_classes,
 )
 from vernier.config.root import Config
+from vernier.config.spellings import OTHER_SPELLINGS, plain
 from vernier.config.suggestions import guess_key, some_fields, unknown_key
 from vernier.config.words import closest, describe, describe_field, did_you_mean, join_or, literal_words, show
 from vernier.errors import ConfigProblem
@@ -113,7 +114,7 @@ def _one_of(annotation: Any, value: Any, place: Place, findings: Findings) -> Se
         findings.add(place, f"needs a name, one of {', '.join(choices)}; got {show(dict(value))}")
         return None
     if not isinstance(name, str) or name not in choices:
-        guess = did_you_mean(closest(str(name), choices))
+        guess = did_you_mean(OTHER_SPELLINGS.get(plain(str(name))) or closest(str(name), choices))
         findings.add((*place, "name"), f"must be {join_or(list(choices))}; got {show(name)}{guess}")
         return None
     return check_section(choices[name], value, place, findings)

@@ -61,6 +61,16 @@ class ClassSampler:
         present = self.sizes > 0
         return int(np.max(-(-self.quotas[present] // self.sizes[present])))
 
+    @property
+    def description(self) -> str:
+        """What it does, for a person."""
+        least, most = self.quotas[self.sizes > 0].min(), self.quotas.max()
+        shares = f"{most}" if least == most else f"{least} to {most}"
+        return (
+            f"data.sampler={self.name}: an epoch draws {shares} images of each class; an image comes up to "
+            f"{self.most_repeated} times"
+        )
+
     def epoch(self, epoch: int) -> Drawn:
         """The images of an epoch, from 0."""
         return _draw(self, epoch)

@@ -1,5 +1,6 @@
 """A bundle as a model of MLflow: from uint8 images to probabilities."""
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
@@ -39,21 +40,30 @@ def _load_pyfunc(path: str) -> ImageModel:
 def log_model(run: MLflowRun, bundle: Path) -> None:
     """Copy a bundle to MLflow as the model of a run. It holds weights and JSON, and needs Vernier to be loaded."""
     prepare_mlflow()
+    with warnings.catch_warnings():
+        # About type hints of its own, and about models that hold no example.
+        warnings.simplefilter("ignore")
+        import mlflow
+
+        before = mlflow.get_tracking_uri()
+        mlflow.set_tracking_uri(run.uri)
+        try:
+            with mlflow.start_run(run_id=run.run_id):
+                _log_bundle(bundle)
+        finally:
+            mlflow.set_tracking_uri(before)
+
+
+def _log_bundle(bundle: Path) -> None:
     import mlflow
 
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(run.uri)
-    try:
-        with mlflow.start_run(run_id=run.run_id):
-            mlflow.pyfunc.log_model(
-                name="model",
-                loader_module=__name__,
-                data_path=str(bundle),
-                signature=_signature(bundle),
-                pip_requirements=[f"vernier=={__version__}"],
-            )
-    finally:
-        mlflow.set_tracking_uri(before)
+    mlflow.pyfunc.log_model(
+        name="model",
+        loader_module=__name__,
+        data_path=str(bundle),
+        signature=_signature(bundle),
+        pip_requirements=[f"vernier=={__version__}"],
+    )
 
 
 def _signature(bundle: Path) -> "ModelSignature":
@@ -62,6 +72,6 @@ def _signature(bundle: Path) -> "ModelSignature":
 
     info = read_info(bundle)
     channels = Preprocessing.from_json(info.preprocessing).channels
-    images = TensorSpec(np.dtype(np.uint8), (-1, -1, -1, channels), "images")
-    probabilities = TensorSpec(np.dtype(np.float32), (-1, len(info.class_names)), "probabilities")
+    images = TensorSpec(np.dtype(np.uint8), (-1, -1, -1, channels))
+    probabilities = TensorSpec(np.dtype(np.float32), (-1, len(info.class_names)))
     return ModelSignature(Schema([images]), Schema([probabilities]))

@@ -19,7 +19,7 @@ from vernier.data.tables import read_rows
 from vernier.data.wording import did_you_mean, listed
 from vernier.errors import DataError
 from vernier.evaluation.classifier import load_classifier
-from vernier.evaluation.evaluators import make_evaluators, with_evaluators
+from vernier.evaluation.evaluators import Evaluator, make_evaluators, with_evaluators
 from vernier.evaluation.metrics import Measures, measure
 from vernier.evaluation.reading import LenientImages
 from vernier.evaluation.tables import write_confusion_matrix, write_per_class, write_predictions
@@ -81,6 +81,7 @@ def evaluate_bundle(
     trust: bool = False,
     metrics: Mapping[str, Any] | None = None,
     open_data: Callable[[DataConfig], Source] = open_source,
+    evaluators: Sequence[Evaluator] = (),
 ) -> EvaluationReport:
     """Measure a bundle, or the best one of a run, on data.
 
@@ -97,6 +98,7 @@ def evaluate_bundle(
         trust: import the user's own code when the bundle names it.
         metrics: more measures, as `metrics` of a config.
         open_data: what opens the source.
+        evaluators: more of them than `evaluate.evaluators`.
 
     Raises:
         ConfigError: an entry of `metrics` that can't be used.
@@ -108,7 +110,7 @@ def evaluate_bundle(
     classifier = load_classifier(bundle_path, threshold=threshold, device=device, trust=trust)
     task = classifier.task
     user_metrics = make_metrics(metrics or {}, task, evaluate)
-    evaluators = make_evaluators(evaluate.evaluators)
+    evaluators = (*make_evaluators(evaluate.evaluators), *evaluators)
     channels = classifier.preprocessing.channels
     source = open_data(data.model_copy(update={"channels": channels, "task": task.name}))
     targets, missing = _bundle_targets(source, task)

@@ -52,9 +52,13 @@ def plot_confusion(confusion_csv: Path, out: Path) -> None:
     Raises:
         RunError: `confusion_csv` is missing or damaged, or `out` can't be written.
     """
+    _save(confusion_figure(read_confusion(confusion_csv)), out, dpi=100)
+
+
+def confusion_figure(confusion: Confusion) -> "Figure":
+    """The picture of `plot_confusion`."""
     from matplotlib.figure import Figure
 
-    confusion = read_confusion(confusion_csv)
     side = max(2.2, min(0.42 * len(confusion.classes), 12.6))
     figure = Figure(figsize=(side + 3.0, side + 2.4), layout="constrained")
     axes = figure.add_subplot()
@@ -64,7 +68,7 @@ def plot_confusion(confusion_csv: Path, out: Path) -> None:
     axes.set(xlabel="prediction", ylabel="target", title=f"{whole(int(confusion.counts.sum()))} images")
     if len(confusion.classes) <= _MOST_COUNTED:
         _write_counts(axes, confusion)
-    _save(figure, out, dpi=100)
+    return figure
 
 
 def _draw_panel(axes: "Axes", panel: Panel, epochs: tuple[float, ...]) -> None:

@@ -1,7 +1,6 @@
 """Measures of torchmetrics' classification family, under names of the user's own.
 
-Each is computed once on the probabilities of a whole set, by an object made for it. A name is looked up among the
-classes that torchmetrics publishes; nothing is evaluated or imported by name. torchmetrics is imported only when
+Each is computed once on the probabilities of a whole set, by an object made for it. torchmetrics is imported only when
 there is something to measure with it.
 """
 
@@ -21,22 +20,13 @@ from vernier.config.evaluate import EvaluateConfig
 from vernier.data.wording import did_you_mean
 from vernier.errors import ConfigError, ConfigProblem
 from vernier.evaluation.metrics import metric_names
-from vernier.models.task import Task, TaskName
+from vernier.evaluation.torchmetrics_names import UnusableMetric, capital, find_metric, function_name
+from vernier.models.task import Task
 
 if TYPE_CHECKING:
     import torchmetrics
 
-_TASKS: tuple[TaskName, ...] = ("binary", "multiclass", "multilabel")
 _NOT_TAKEN = ("self", "kwargs", "task", "num_classes", "num_labels", "validate_args", "multidim_average")
-_PER_CLASS_HINT = "per_class.csv has the figures of each class, with evaluate.per_class=true of every validation"
-_NO_NUMBERS = {
-    "confusionmatrix": "confusion_matrix.csv has it, track.tensorboard.confusion=true draws it",
-    "precisionrecallcurve": "track.tensorboard.curves=true draws it, average_precision is its area",
-    "roc": "track.tensorboard.curves=true draws it, auroc is its area",
-    "statscores": _PER_CLASS_HINT,
-    "fairness": "it needs a group for each image, which data sets here don't have",
-    "groupstatrates": "it needs a group for each image, which data sets here don't have",
-}
 _MOST_PROBED = 8
 
 
@@ -108,7 +98,7 @@ def make_metrics(metrics: Mapping[str, Any], task: Task, evaluate: EvaluateConfi
 
     Args:
         metrics: name -> name of a measure of torchmetrics, or a mapping of `name` and keyword arguments. The name is
-            that of a function (`multiclass_f1_score`), of a class (`MulticlassF1Score`), or of neither's task
+            that of a function (`multiclass_f1_score`), of a class (`MulticlassF1Score`), or without a task in it
             (`f1_score`): then it is the task's form with the defaults of the class without a task (`F1Score`).
         task: gives classes and threshold.
         evaluate: says with `top_k` which built-in names are taken.
@@ -125,7 +115,7 @@ def make_metrics(metrics: Mapping[str, Any], task: Task, evaluate: EvaluateConfi
             continue
         try:
             metric = _make_metric(name, {"name": entry} if isinstance(entry, str) else entry, task)
-        except _Unusable as error:
+        except UnusableMetric as error:
             problems.append(ConfigProblem(f"metrics.{name}", str(error)))
             continue
         problems.extend(_clashes(name, metric, names))
@@ -136,10 +126,6 @@ def make_metrics(metrics: Mapping[str, Any], task: Task, evaluate: EvaluateConfi
     return Metrics(tuple(made))
 
 
-class _Unusable(Exception):
-    """An entry of `metrics` that can't be used, with the message for its key."""
-
-
 def _clashes(name: str, metric: Metric, names: list[str]) -> Iterator[ConfigProblem]:
     taken = [value for value in metric.names if value in names]
     if taken:
@@ -148,67 +134,10 @@ def _clashes(name: str, metric: Metric, names: list[str]) -> Iterator[ConfigProb
 
 
 def _make_metric(name: str, entry: Mapping[str, Any], task: Task) -> Metric:
-    kind, defaults = _find(entry["name"], task.name)
+    kind, defaults = find_metric(entry["name"], task.name)
     given = {key: value for key, value in entry.items() if key != "name"}
     arguments = {**_arguments(kind, given, defaults), **_filled(kind, given, task), "sync_on_compute": False}
     return Metric(_value_names(name, kind, arguments, task), kind, arguments)
-
-
-def _find(given: str, task: TaskName) -> "tuple[type[torchmetrics.Metric], Mapping[str, Any]]":
-    """The class of a name, and defaults that its task-less class has besides."""
-    kinds, word = _kinds(), _folded(given)
-    of_task = next((other for other in _TASKS if word.startswith(other)), None)
-    base = word.removeprefix(of_task or "")
-    if base in _NO_NUMBERS and any(f"{other}{base}" in kinds for other in _TASKS):
-        raise _Unusable(f"{given!r} gives no numbers to record: {_NO_NUMBERS[base]}; leave it out")
-    if of_task not in (None, task) and word in kinds:
-        other = f"write {_spelling(base)}" if f"{task}{base}" in kinds else f"choose from {', '.join(_choices(task))}"
-        raise _Unusable(f"{given!r} is for {of_task} tasks, but this one is {task}; {other}")
-    found = kinds.get(f"{task}{base}")
-    if found is None:
-        known = _choices(task)
-        if any(f"{other}{base}" in kinds for other in _TASKS):
-            raise _Unusable(f"{given!r} has no {task} form; choose from {', '.join(known)}")
-        hint = did_you_mean(given, [*known, *(f"{task}_{choice}" for choice in known)])
-        raise _Unusable(f"{given!r} is not a measure of torchmetrics;{hint} Choose from {', '.join(known)}")
-    return found, _taskless_defaults(kinds[base]) if of_task is None and base in kinds else {}
-
-
-@functools.cache
-def _kinds() -> "Mapping[str, type[torchmetrics.Metric]]":
-    """torchmetrics' classification classes by their names in small letters."""
-    from torchmetrics import classification
-
-    return {name.casefold(): getattr(classification, name) for name in classification.__all__}
-
-
-@functools.cache
-def _spellings() -> Mapping[str, str]:
-    """The functions' names by the same without underscores."""
-    from torchmetrics.functional import classification
-
-    return {_folded(name): name for name in classification.__all__}
-
-
-def _folded(name: str) -> str:
-    return name.replace("_", "").casefold()
-
-
-def _spelling(base: str) -> str:
-    """A name without its task as the functions write it."""
-    prefixed = (_spellings().get(f"{task}{base}", "").removeprefix(f"{task}_") for task in _TASKS)
-    return next((name for name in prefixed if name), base)
-
-
-def _choices(task: TaskName) -> list[str]:
-    """Names of all measures of a task that give numbers, without the task."""
-    bases = (name.removeprefix(task) for name in _kinds() if name.startswith(task))
-    return sorted(_spelling(base) for base in bases if base not in _NO_NUMBERS)
-
-
-def _taskless_defaults(kind: "type[torchmetrics.Metric]") -> Mapping[str, Any]:
-    parameters = inspect.signature(kind.__new__).parameters.values()
-    return {p.name: p.default for p in parameters if p.default is not p.empty}
 
 
 def _arguments(
@@ -223,25 +152,17 @@ def _arguments(
     takes = f"it takes {', '.join(parameters)}" if parameters else "it takes no arguments"
     for name in given:
         if name not in parameters:
-            raise _Unusable(
-                f"{kind.__name__} has no argument {name!r} here;{did_you_mean(name, parameters)} {_capital(takes)}"
+            raise UnusableMetric(
+                f"{kind.__name__} has no argument {name!r} here;{did_you_mean(name, parameters)} {capital(takes)}"
             )
     values = {**{name: value for name, value in defaults.items() if name in parameters}, **given}
     # Where a float is meant, torchmetrics refuses whole numbers.
     floats = {n: float(v) for n, v in values.items() if type(v) is int and parameters[n].annotation is float}
     missing = [n for n, parameter in parameters.items() if parameter.default is parameter.empty and n not in values]
     if missing:
-        example = f"{{name: {_spelling_of(kind)}, {missing[0]}: 0.5}}"
-        raise _Unusable(f"{kind.__name__} needs {' and '.join(missing)}; such as {example}")
+        example = f"{{name: {function_name(kind)}, {missing[0]}: 0.5}}"
+        raise UnusableMetric(f"{kind.__name__} needs {' and '.join(missing)}; such as {example}")
     return values | floats
-
-
-def _capital(text: str) -> str:
-    return text[0].upper() + text[1:]
-
-
-def _spelling_of(kind: "type[torchmetrics.Metric]") -> str:
-    return _spellings().get(kind.__name__.casefold(), kind.__name__)
 
 
 def _filled(kind: "type[torchmetrics.Metric]", given: Mapping[str, Any], task: Task) -> dict[str, Any]:
@@ -265,23 +186,27 @@ def _value_names(
             metric = kind(**arguments)
             metric.update(_scores(kind, probabilities), targets)
             shape = tuple(_value(metric.compute()).shape)
-    except (ValueError, TypeError) as error:
-        raise _Unusable(f"{kind.__name__} does not take these arguments: {error}; change them") from None
+    except (ValueError, TypeError, RuntimeError, IndexError) as error:
+        # Some arguments are not checked by torchmetrics itself: they fail where they are used.
+        raise UnusableMetric(f"{kind.__name__} does not take these arguments: {error}; change them") from None
     if not shape:
         return (name,)
     if shape == (len(task.class_names),):
         return tuple(f"{name}_{class_name}" for class_name in task.class_names)
-    raise _Unusable(f"{kind.__name__} gives {shape} numbers here, neither one nor one for each class; leave it out")
+    raise UnusableMetric(
+        f"{kind.__name__} gives {shape} numbers here, neither one nor one for each class; leave it out"
+    )
 
 
 def _made_up(task: Task) -> tuple[torch.Tensor, torch.Tensor]:
-    """Uniform probabilities (n, C) of a few images, and targets."""
+    """Different probabilities (n, C) of a few images, and targets; n is not C, so that no mix-up goes unseen."""
     classes = len(task.class_names)
-    targets = torch.arange(min(classes, _MOST_PROBED))
-    probabilities = torch.full((len(targets), classes), 1 / classes)
+    images = 2 * min(classes, _MOST_PROBED) + 1 - classes % 2
+    rows, columns = torch.arange(images)[:, None], torch.arange(classes)
+    numbers = (7 * rows + 3 * columns) % 11 + 1
     if task.name == "multilabel":
-        return probabilities, (targets[:, None] == torch.arange(classes)).long()
-    return probabilities, targets
+        return numbers / 12, ((rows + columns) % 2).long()
+    return numbers / numbers.sum(dim=1, keepdim=True), rows[:, 0] % classes
 
 
 def _scores(kind: "type[torchmetrics.Metric]", probabilities: torch.Tensor) -> torch.Tensor:

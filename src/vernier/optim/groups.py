@@ -35,6 +35,17 @@ class _Kind:
     depth: int | None
     by_muon: bool
 
+    @property
+    def name(self) -> str:
+        """What it is called where learning rates are shown: `block3_weights`."""
+        parts = [
+            "" if self.rule is None else f"groups{self.rule}",
+            "" if self.depth is None else f"block{self.depth}",
+            "muon" if self.by_muon else "",
+            "weights" if self.decayed else "norms_and_biases",
+        ]
+        return "_".join(part for part in parts if part)
+
 
 def parameter_groups(
     module: nn.Module,
@@ -44,9 +55,9 @@ def parameter_groups(
 ) -> list[dict[str, Any]]:
     """Parameter groups for torch's optimizers; no group is empty.
 
-    Each has `params`, `lr`, `weight_decay`, and `lr_factor`, its share of the optimizer's learning rate; None where
-    `optimizer.groups` gives a learning rate. Parameters stand in the order of registration, groups in that of their
-    first parameters.
+    Each has `params`, `name`, `lr`, `weight_decay`, and `lr_factor`, its share of the optimizer's learning rate; None
+    where `optimizer.groups` gives a learning rate. Parameters stand in the order of registration, groups in that of
+    their first parameters.
 
     Args:
         module: The whole network.
@@ -137,6 +148,7 @@ def _settings(kind: _Kind, config: OptimizerConfig, rate: float, last: int) -> d
     own_rate = None if rule is None else rule.lr
     decay = config.weight_decay if rule is None or rule.weight_decay is None else rule.weight_decay
     return {
+        "name": kind.name,
         "lr": rate * factor if own_rate is None else own_rate,
         "lr_factor": factor if own_rate is None else None,
         "weight_decay": decay if kind.decayed else 0.0,

@@ -28,6 +28,7 @@ from vernier.config.settled import settled
 from vernier.optim.adabelief import AdaBelief
 from vernier.optim.groups import check_groups, parameter_groups
 from vernier.optim.lamb import LAMB
+from vernier.optim.lazy_adagrad import make_lazy
 from vernier.optim.lion import Lion
 from vernier.optim.lookahead import Lookahead
 from vernier.optim.muon import Muon
@@ -77,6 +78,8 @@ def make_optimizer(module: nn.Module, config: OptimizerConfig) -> torch.optim.Op
         ConfigError: a pattern that matches nothing, or a class that can't be used.
     """
     optimizer = _make(parameter_groups(module, config), config)
+    if isinstance(optimizer, torch.optim.Adagrad):
+        make_lazy(optimizer)
     if config.lookahead is not None:
         Lookahead(optimizer, config.lookahead)
     return optimizer

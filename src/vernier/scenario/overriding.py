@@ -1,6 +1,6 @@
 """What a config's scenario overrides, each with the config's own where it overrides nothing."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from torch import nn
@@ -12,7 +12,7 @@ from vernier.config.scenario import ScenarioConfig
 from vernier.data.source import Source
 from vernier.data.sources import open_source
 from vernier.errors import ConfigError, ConfigProblem
-from vernier.evaluation.evaluators import Evaluated, Evaluator
+from vernier.evaluation.evaluators import Evaluated, Evaluator, make_evaluators
 from vernier.losses.custom import checked_loss
 from vernier.losses.loss import Loss
 from vernier.models.task import Task
@@ -101,13 +101,18 @@ def _refuse_replaced(config: Config) -> None:
         raise ConfigError([ConfigProblem(f"loss.{key}", message) for key in ignored])
 
 
+def all_evaluators(config: Config) -> tuple[Evaluator, ...]:
+    """`evaluate.evaluators` and the scenario's."""
+    return (*make_evaluators(config.evaluate.evaluators), *own_evaluators(config))
+
+
 def own_evaluators(config: Config) -> tuple[Evaluator, ...]:
     """The scenario's evaluators, its metrics as one of them."""
     if config.scenario is None:
         return ()
     scenario, name = make_scenario(config.scenario), config.scenario.name
     metrics = _metrics(scenario, name)
-    evaluators = tuple(require(scenario.evaluators(), list | tuple, f"{name}.evaluators"))
+    evaluators = tuple(require(scenario.evaluators(), Sequence, f"{name}.evaluators"))
     if not all(map(callable, evaluators)):
         raise wrong(f"{name}.evaluators", "must return functions of an Evaluated")
     return (_evaluator_of(metrics), *evaluators) if metrics else evaluators

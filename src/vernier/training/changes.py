@@ -28,6 +28,20 @@ _FIXED = {
     "scenario": "its images, model and loss would be others",
     "train.unfreeze": "the optimizer's state goes by which layers trained since when",
     "optimizer.name": "the optimizer's state belongs to another optimizer",
+    **{
+        f"optimizer.{name}": "the optimizer's state is made for it"
+        for name in (
+            "groups",
+            "layer_decay",
+            "decay_norm_and_bias",
+            "lookahead",
+            "callable",
+            "kwargs",
+            "amsgrad",
+            "centered",
+            "momentum",
+        )
+    },
     "run.name": "the run's directory has its name",
     "run.checkpoint_dir": "the training state is where it is",
     "run.export_dir": "the bundles are where they are",
@@ -41,6 +55,7 @@ IDENTITY_FREE = (
     "train.epochs",
     "train.checkpoint_every",
     "train.log_every",
+    "track",
     "run",
 )
 """Settings that do not make a run another run: the same command with others of them continues it."""

@@ -19,12 +19,14 @@ from vernier.config.root import Config
 from vernier.data.loader import Batch
 from vernier.errors import TrainingError
 from vernier.models.freeze import set_training_mode
+from vernier.optim.groups import set_learning_rate
 from vernier.training.parts import Dataset, build_parts
 from vernier.training.runtime import make_fabric, process_settings
 from vernier.training.setup import Setup, build_setup, make_step
 from vernier.training.step import TrainStep
 
-_RANGE: Final = {"sgd": (1e-5, 10.0), "adamw": (1e-6, 1.0)}
+_RANGE: Final = (1e-6, 1.0)
+_OTHER_RANGES: Final = {"sgd": (1e-5, 10.0), "adagrad": (1e-5, 10.0), "adadelta": (1e-3, 100.0), "lion": (1e-7, 0.1)}
 _STEPS: Final = (100, 50, 30)
 """Steps of the range test: the most for which there is time."""
 
@@ -93,7 +95,7 @@ def find_learning_rate(
     single = _for_one_process(config)
     with process_settings(single), torch.random.fork_rng(range(torch.cuda.device_count())):
         steps = _affordable_steps(_Trial(single, dataset), seconds)
-        curve = _range_test(_Trial(single, dataset), _RANGE[config.optimizer.name], steps)
+        curve = _range_test(_Trial(single, dataset), _OTHER_RANGES.get(config.optimizer.name, _RANGE), steps)
         first = _choose(curve)
         lr = _confirm(lambda: _Trial(single, dataset), first, say)
     return LearningRateFinding(lr, _reason(curve, first, lr, steps), curve)
@@ -128,8 +130,7 @@ class _Trial:
 
     def move(self, lr: float) -> None:
         """Move the weights by the gradients of the last `loss`."""
-        for group in self._setup.optimizer.param_groups:
-            group["lr"] = lr
+        set_learning_rate(self._setup.optimizer, lr)
         self._step.update()
 
 

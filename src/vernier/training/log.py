@@ -1,6 +1,7 @@
 """What a person sees of a training: a live bar on a terminal, plain lines elsewhere, and train.log."""
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,11 @@ from rich.highlighter import NullHighlighter
 from rich.logging import RichHandler
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from vernier.errors import ConfigError, ConfigProblem
+
 logger = logging.getLogger("vernier")
+
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 class Display(Protocol):
@@ -86,17 +91,23 @@ def make_display() -> Display:
 def logging_to(file: Path | None, quiet: bool = False) -> Iterator[None]:
     """Send the log to standard error and, when given, to a file; take both back afterwards.
 
+    Messages below the level of the environment's VERNIER_LOG_LEVEL are left out of both; it is INFO by default.
+
     Args:
         file: train.log of a run.
         quiet: Nothing on standard error (other ranks).
+
+    Raises:
+        ConfigError: there is no such level.
     """
+    least = _least_level()
     handlers: list[logging.Handler] = [] if quiet else [_console_handler()]
     if file is not None:
         written = logging.FileHandler(file, encoding="utf-8")
         written.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         handlers.append(written)
     level, propagate = logger.level, logger.propagate
-    logger.setLevel(logging.INFO)
+    logger.setLevel(least)
     logger.propagate = False
     for handler in handlers:
         logger.addHandler(handler)
@@ -108,6 +119,14 @@ def logging_to(file: Path | None, quiet: bool = False) -> Iterator[None]:
             handler.close()
         logger.setLevel(level)
         logger.propagate = propagate
+
+
+def _least_level() -> str:
+    level = os.environ.get("VERNIER_LOG_LEVEL", "INFO")
+    if level.upper() not in _LEVELS:
+        message = f"{level!r} is not a level of the log; choose from {', '.join(_LEVELS)}"
+        raise ConfigError([ConfigProblem("VERNIER_LOG_LEVEL", message)])
+    return level.upper()
 
 
 def _console_handler() -> logging.Handler:

@@ -7,10 +7,12 @@ from math import isfinite
 
 from vernier.augment.randomness import step_seed
 from vernier.config.duration import Duration
+from vernier.config.settled import settled
 from vernier.data.loader import Batch
 from vernier.data.prefetch import on_device
 from vernier.evaluation.metrics import Measures
 from vernier.models.freeze import set_training_mode
+from vernier.optim.schedules import set_momentum
 from vernier.training.callbacks.build import make_callbacks
 from vernier.training.callbacks.callback import Training
 from vernier.training.callbacks.callbacks import Callbacks
@@ -54,6 +56,9 @@ def train(setup: Setup, run: RunDirectory, display: Display) -> Outcome:
     with catch_stop_signals() as stop, callbacks.watching(training):
         if training.setup.config.evaluate.before_training and training.state.step == 0:
             logger.info("before training: %s", _in_words(training, _validate(training, callbacks)))
+        if training.state.step > training.state.ended_at and _is_last(training):
+            # A signal came in the last step of an epoch.
+            _end_epoch(training, callbacks)
         while not training.is_over:
             signal_number = _train_epoch(training, callbacks, stop)
             display.end()
@@ -144,6 +149,8 @@ def _set_learning_rate(training: Training) -> None:
     factor = setup.parts.learning_rate_factor(state.step) * state.lr_scale
     for group, rate in zip(setup.optimizer.param_groups, setup.base_learning_rates, strict=True):
         group["lr"] = rate * factor
+    if setup.parts.momentum is not None:
+        set_momentum(setup.optimizer, setup.parts.momentum(state.step))
 
 
 def _end_epoch(training: Training, callbacks: Callbacks) -> None:
@@ -155,6 +162,7 @@ def _end_epoch(training: Training, callbacks: Callbacks) -> None:
     if state.validated_at != state.step and (at_end or comes_up(evaluate.every, steps, state.step)):
         measures = _validate(training, callbacks)
     _log_epoch(training, measures, callbacks)
+    state.ended_at = state.step
     if state.batch == steps.batches_per_epoch:
         state.begin_next_epoch()
         training.setup = unfrozen_for(training.setup, state.epoch)
@@ -176,14 +184,14 @@ def _validate(training: Training, callbacks: Callbacks) -> Measures | None:
 def _log_step(training: Training, result: StepResult, callbacks: Callbacks) -> None:
     setup, state = training.setup, training.state
     loss_sum, _, count = setup.group.sum(*result.sums.tolist())
-    callbacks.step_logged(training, {"epoch": state.epoch + 1, "lr": _rate(setup), "loss": loss_sum / count})
+    callbacks.step_logged(training, {"epoch": state.epoch + 1, "lr": _rate(training), "loss": loss_sum / count})
 
 
 def _log_epoch(training: Training, measures: Measures | None, callbacks: Callbacks) -> None:
     setup, state = training.setup, training.state
     loss_sum, correct, count = setup.group.sum(state.loss_sum, state.correct, state.count)
     speed = state.images / state.seconds if state.seconds else 0.0
-    values = {"lr": _rate(setup), "train_loss": loss_sum / count, "train_accuracy": correct / count}
+    values = {"lr": _rate(training), "train_loss": loss_sum / count, "train_accuracy": correct / count}
     if measures is not None:
         values |= {f"val_{name}": value for name, value in {**measures.values, **training.extra_measures}.items()}
     values |= {"seconds": round(state.seconds, 6), "images_per_second": round(speed, 1)}
@@ -202,5 +210,8 @@ def _in_words(training: Training, measures: Measures | None) -> str:
     return f"val loss {measures.values['loss']:.4f}{monitored} (n={measures.n})"
 
 
-def _rate(setup: Setup) -> float:
-    return float(setup.optimizer.param_groups[0]["lr"])
+def _rate(training: Training) -> float:
+    """`optimizer.lr` as the schedule and the callbacks have it at the last step; single groups may have another."""
+    step = max(training.state.step - 1, 0)
+    factor = training.setup.parts.learning_rate_factor(step) * training.state.lr_scale
+    return settled(training.setup.config.optimizer.lr) * factor

@@ -26,7 +26,7 @@ from vernier.data.splits import Split, split_source
 from vernier.data.store import Store, full_store, open_store
 from vernier.data.store_directory import store_directory
 from vernier.errors import ConfigError, ConfigProblem, DataError
-from vernier.evaluation.evaluators import Evaluator, make_evaluators
+from vernier.evaluation.evaluators import Evaluator
 from vernier.evaluation.torchmetrics_metrics import Metrics, make_metrics
 from vernier.losses.distillation import make_teacher
 from vernier.losses.loss import Loss, Teacher, make_loss
@@ -38,8 +38,9 @@ from vernier.models.providers import build_model, make_architecture
 from vernier.models.stem import describe_stem, stem_modules
 from vernier.models.task import Task, make_task
 from vernier.models.weights import WeightsReport, load_weights
+from vernier.optim.optimizers import check_optimizer
 from vernier.optim.schedules import Schedule, make_momentum, make_schedule
-from vernier.scenario.overriding import model_with_parameters, open_data, own_loss
+from vernier.scenario.overriding import all_evaluators, model_with_parameters, open_data, own_loss
 from vernier.training.limits import limited_order
 from vernier.training.progressive import check_sizes, resized_to
 from vernier.training.resolve import training_operations
@@ -182,7 +183,9 @@ def build_parts(config: Config, dataset: Dataset, say: Callable[[str], None], bu
     )
     _check_size("augment.train", plan.output_size, config)
     _check_size("augment.eval", preprocessing.input_size, config)
-    sampler = _make_sampler(config, dataset, say)
+    sampler = _make_sampler(config, dataset)
+    if sampler is not None and built is None:
+        say(sampler.description)
     whole = BatchOrder(len(dataset.split.train), settled(config.data.batch_size), config.seed, sampler=sampler)
     order = limited_order(whole, config.train)
     steps = Steps(order.batches_per_epoch, config.train.accumulate, config.train.epochs, config.train.max_steps)
@@ -215,7 +218,7 @@ def build_parts(config: Config, dataset: Dataset, say: Callable[[str], None], bu
         teacher=make_teacher(config, task),
         weights=weights,
         metrics=make_metrics(config.metrics, task, config.evaluate),
-        evaluators=make_evaluators(config.evaluate.evaluators),
+        evaluators=all_evaluators(config),
     )
 
 
@@ -228,13 +231,11 @@ def _check_accumulation(steps: Steps) -> None:
         raise ConfigError([ConfigProblem("train.accumulate", message)])
 
 
-def _make_sampler(config: Config, dataset: Dataset, say: Callable[[str], None]) -> ClassSampler | None:
+def _make_sampler(config: Config, dataset: Dataset) -> ClassSampler | None:
     if config.data.sampler == "shuffle":
         return None
     labels = sampling_labels(dataset.source.targets[dataset.split.train])
-    sampler = ClassSampler(config.data.sampler, labels, config.seed)
-    say(f"data.sampler={sampler.name}: an epoch shows the rarest images up to {sampler.most_repeated} times")
-    return sampler
+    return ClassSampler(config.data.sampler, labels, config.seed)
 
 
 def _make_loss(config: Config, task: Task, dataset: Dataset, sampler: ClassSampler | None) -> Loss:
@@ -289,7 +290,7 @@ def make_model(
         say(str(report))
         reset_heads(model, report.head_mismatch)
     freeze(model, config.model.frozen)
-    _check_unfreezing(model, config)
+    _check_what_trains(model, config)
     return model, report
 
 
@@ -302,11 +303,12 @@ def _stem_init(config: Config) -> StemInit:
     return config.model.stem_init
 
 
-def _check_unfreezing(model: nn.Module, config: Config) -> None:
-    """Try all entries of `train.unfreeze` before anything is trained, and freeze again."""
+def _check_what_trains(model: nn.Module, config: Config) -> None:
+    """Try the optimizer on all that ever trains, with all stages of `train.unfreeze`, and freeze again."""
+    for stage in config.train.unfreeze:
+        unfreeze(model, stage.layers)
+    check_optimizer(model, config.optimizer)
     if config.train.unfreeze:
-        for stage in config.train.unfreeze:
-            unfreeze(model, stage.layers)
         freeze(model, config.model.frozen)
 
 

@@ -23,14 +23,18 @@ from vernier.training.resolve_callbacks import choose_callbacks
 from vernier.training.resolve_loss import choose_loss
 
 _SMALL = 64
-_DEFAULT_LR = {"sgd": 0.05}
+_NO_FSDP = (
+    "fsdp is not available, because checkpoints, averages and optimizers here need whole tensors; use "
+    "train.strategy=ddp, and where memory is short train.precision=bf16-true, or a smaller data.batch_size with "
+    "train.accumulate"
+)
 
 
 def _check(config: Config) -> None:
     """Check again what hung on a choice, such as the device."""
     problems = [ConfigProblem(finding.key, finding.message) for check in CHECKS for finding in check(config)]
     if config.train.strategy == "fsdp":
-        problems.append(ConfigProblem("train.strategy", "fsdp is not available yet; use train.strategy=ddp"))
+        problems.append(ConfigProblem("train.strategy", _NO_FSDP))
     if problems:
         raise ConfigError(problems)
 
@@ -113,7 +117,7 @@ def _choose_machine(choices: Choices) -> None:
     choices.choose("train.matmul_precision", "highest", "exact")
     choices.choose("train.cache_features", False, "nothing is frozen")
     choices.choose("train.feature_views", 0, "new draws every epoch")
-    choices.choose("optimizer.lr", _DEFAULT_LR.get(choices.current("optimizer.name"), 1e-3), "until it is measured")
+    choices.choose("optimizer.lr", type(choices.config.optimizer).model_fields["lr"].default, "until it is measured")
     if train.speed == "auto":
         choices.override("train.speed", "off", "nothing was measured")
 

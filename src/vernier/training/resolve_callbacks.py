@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Literal, final
 
 from vernier.config.root import Config
+from vernier.config.schedule import ReduceOnPlateauConfig
 from vernier.data.wording import did_you_mean
 from vernier.errors import ConfigError, ConfigProblem
 from vernier.evaluation.metrics import metric_names, mode_of
 from vernier.evaluation.torchmetrics_metrics import Metrics, make_metrics
 from vernier.models.task import TaskName, make_task
+from vernier.scenario.overriding import own_evaluators, own_metric_names
 from vernier.track.mlflow_tracker import require_mlflow
 from vernier.training.choices import Choices
 
@@ -36,7 +38,12 @@ def choose_callbacks(choices: Choices, task: TaskName, class_names: tuple[str, .
         choices.choose(key, choices.current("train.monitor"), "train.monitor")
         measured.check(key, choices.current(key))
         watched = choices.current(key).removeprefix("val_")
-        choices.choose("callbacks.early_stopping.mode", measured.mode_of(watched), f"better values of {watched}")
+        mode = choices.current("train.monitor_mode") if watched == monitor else measured.mode_of(watched)
+        choices.choose("callbacks.early_stopping.mode", mode, f"better values of {watched}")
+    if isinstance(config.schedule, ReduceOnPlateauConfig):
+        measured.check("schedule.monitor", config.schedule.monitor)
+        watched = config.schedule.monitor.removeprefix("val_")
+        choices.choose("schedule.mode", measured.mode_of(watched), f"better values of {watched}")
     if config.train.ema is not None:
         choices.choose("train.ema.decay", _LEAST_DECAY, "until the batch size is known")
     if config.track.mlflow is not None:
@@ -46,7 +53,7 @@ def choose_callbacks(choices: Choices, task: TaskName, class_names: tuple[str, .
 def ema_decay(step_images: int, epoch_images: int) -> tuple[float, str]:
     """The decay of which about three quarters are left after an epoch, within limits, and why it is that.
 
-    0.75^(images of an optimizer step / images of an epoch), from 0.99 to 0.99975: the rule of tfaip's manual.
+    0.75^(images of an optimizer step / images of an epoch), from 0.99 to 0.99975: tfaip's rule.
 
     Args:
         step_images: In all batches of the step.
@@ -91,9 +98,9 @@ class _Measured:
         metrics = Metrics(())
         if config.metrics:
             metrics = make_metrics(config.metrics, make_task(task, class_names, threshold=evaluate.threshold), evaluate)
-        names = (*metric_names(task, len(class_names), evaluate), *metrics.names)
+        names = (*metric_names(task, len(class_names), evaluate), *metrics.names, *own_metric_names(config))
         sets = () if evaluate.extended is None else tuple(evaluate.extended.data)
-        return _Measured(names, metrics, sets, bool(evaluate.evaluators))
+        return _Measured(names, metrics, sets, bool(evaluate.evaluators or own_evaluators(config)))
 
     def check(self, key: str, name: str) -> None:
         known = (*self.names, *(f"{of}_{measure}" for of in self.sets for measure in self.names))

@@ -26,6 +26,7 @@ from vernier.training.runtime import make_fabric, process_settings
 from vernier.training.setup import build_setup
 from vernier.training.signals import forward_stop_signals
 from vernier.training.torchrun import Torchrun
+from vernier.training.tracking import record_end, viewing_commands
 
 _USER_ERROR = 2
 
@@ -124,7 +125,10 @@ def _train_and_finish(
         return TrainingEnd(run, result, outcome.signal_number)
     result = finish(setup, run, outcome.state)
     if setup.group.rank == 0:
+        record_end(run, config, result)
         log_result(result, run)
+        for command in viewing_commands(run, config):
+            logger.info("to look at it: %s", command)
     return TrainingEnd(run, result)
 
 

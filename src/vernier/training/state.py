@@ -28,6 +28,7 @@ class TrainState:
         stopped_early: Why the training ended before its last step.
         validation: Measures of the last validation.
         validated_at: The step at which that was.
+        ended_at: The step at which an epoch was last closed, be it whole or not.
         lr_scale: What callbacks have made of the learning rate, besides the schedule.
         seconds: Time spent training, without validation.
         images: Samples trained on.
@@ -43,6 +44,7 @@ class TrainState:
     best: Best | None = None
     validation: dict[str, float] | None = None
     validated_at: int | None = None
+    ended_at: int = 0
     lr_scale: float = 1.0
     seconds: float = 0.0
     images: int = 0

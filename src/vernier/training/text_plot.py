@@ -1,5 +1,7 @@
 """A curve in characters, for a terminal."""
 
+from itertools import pairwise
+
 import numpy as np
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -29,7 +31,7 @@ def text_plot(values: np.ndarray, width: int, last_label: str) -> list[str]:
 def _column_values(values: np.ndarray, columns: int) -> np.ndarray:
     """The highest value of each column's share of the values, float64 (columns,)."""
     edges = np.arange(columns + 1) * len(values) // columns
-    return np.array([values[a : max(b, a + 1)].max() for a, b in zip(edges[:-1], edges[1:], strict=True)])
+    return np.array([values[a : max(b, a + 1)].max() for a, b in pairwise(edges)])
 
 
 def _row(heights: np.ndarray, row: int) -> str:

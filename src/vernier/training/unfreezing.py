@@ -34,7 +34,7 @@ def _unfrozen(setup: Setup, stage: UnfreezeConfig) -> Setup:
     optimizer = setup.optimizer.optimizer  # type: ignore[attr-defined]
     added = parameter_groups(setup.model, setup.config.optimizer, parameters, stage.lr)
     for group in added:
-        optimizer.add_param_group(group)
+        optimizer.add_param_group({**group, "name": f"epoch{stage.epoch}_{group['name']}"})
     # Processes exchange the gradients of what trained when the module was wrapped.
     module, wrapped = setup.fabric.setup(setup.trained, optimizer, move_to_device=True)
     return replace(

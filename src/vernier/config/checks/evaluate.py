@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vernier.config.checks.finding import Check, Finding
+from vernier.config.checks.validation_set import needs_validation
 from vernier.config.root import Config
 
 _NAME = re.compile(r"[\w.-]+")
@@ -59,11 +60,8 @@ def validation_comes_by_steps(config: Config) -> Iterator[Finding]:
 
 def more_sets_come_with_validation(config: Config) -> Iterator[Finding]:
     """More sets are measured when the validation set is."""
-    data = config.data
-    none = data.split.val == 0 and data.split.file is None and data.val is None and data.val_split is None
-    if config.evaluate.extended is not None and (none or data.val_split == "none"):
-        message = "needs a validation set, with which its sets are measured; set data.split.val=0.2 or data.val=DIR"
-        yield Finding("evaluate.extended", message, ("data.split", "data.val", "data.val_split"))
+    if config.evaluate.extended is not None:
+        yield from needs_validation(config, "evaluate.extended", "leave extended out")
 
 
 CHECKS: tuple[Check, ...] = (

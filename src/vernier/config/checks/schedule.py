@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import final
 
 from vernier.config.checks.finding import Check, Finding
+from vernier.config.checks.validation_set import needs_validation
 from vernier.config.duration import Duration
 from vernier.config.root import Config
 from vernier.config.schedule import (
@@ -98,10 +99,8 @@ def _empty_durations(schedule: ScheduleConfig) -> Iterator[Problem]:
 def _lists_that_do_not_match(schedule: ScheduleConfig) -> Iterator[Problem]:
     match schedule:
         case PiecewiseConstantConfig(boundaries=boundaries, factors=factors) if len(factors) != len(boundaries) + 1:
-            message = (
-                f"must be one more than boundaries ({len(boundaries)}); got {len(factors)}; complete the shorter list"
-            )
-            yield "factors", message
+            message = f"must be one value more than there are boundaries ({len(boundaries)}); got {len(factors)}"
+            yield "factors", f"{message}; complete the shorter list"
         case MultiStepConfig(milestones=()):
             yield "milestones", "holds nothing; name a time, such as [30ep], or use schedule=constant"
         case ExplicitConfig(factors=()):
@@ -211,19 +210,8 @@ def momentum_can_cycle(config: Config) -> Iterator[Finding]:
 
 def plateau_has_validation(config: Config) -> Iterator[Finding]:
     """A plateau is one of validations."""
-    data = config.data
-    if not isinstance(config.schedule, ReduceOnPlateauConfig):
-        return
-    relies_on = ("data.split", "data.val", "data.val_split")
-    if data.val_split == "none":
-        message = "reduce_on_plateau needs a validation set, but data.val_split is none; name a split, or use cosine"
-        yield Finding("schedule.name", message, relies_on)
-    elif data.split.val == 0 and data.split.file is None and data.val is None and data.val_split is None:
-        message = (
-            "reduce_on_plateau needs a validation set, but data.split.val is 0; set data.split.val=0.2 or "
-            "data.val=DIR, or use cosine"
-        )
-        yield Finding("schedule.name", message, relies_on)
+    if isinstance(config.schedule, ReduceOnPlateauConfig):
+        yield from needs_validation(config, "schedule.name", "use another schedule")
 
 
 CHECKS: tuple[Check, ...] = (schedule_is_sound, schedule_fits, momentum_can_cycle, plateau_has_validation)

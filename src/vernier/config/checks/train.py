@@ -95,7 +95,7 @@ def overfitting_is_alone(config: Config) -> Iterator[Finding]:
         return
     for name in ("limit_train", "limit_val"):
         if getattr(train, name) is not None:
-            message = f"excludes train.overfit_batches ({train.overfit_batches}), which is both limits; set one of them"
+            message = f"excludes train.overfit_batches ({train.overfit_batches}), which limits both sets; set one of them"
             yield Finding(f"train.{name}", message, ("train.overfit_batches",))
     for name in ("mix", "progressive"):
         if getattr(config.augment, name) is not None:
@@ -141,9 +141,18 @@ def processes_fit(config: Config) -> Iterator[Finding]:
         yield Finding("train.debug", f"{message}; set both to 1", relies_on)
 
 
+def a_time_limit_is_a_time(config: Config) -> Iterator[Finding]:
+    """Time is counted in time."""
+    limit = config.train.max_time
+    if limit is not None and limit.unit != "s":
+        message = f"must be a time, such as 90m or 2h; got {limit}; for steps there is train.max_steps"
+        yield Finding("train.max_time", message)
+
+
 CHECKS: tuple[Check, ...] = (
     unfreezing_follows_freezing,
     intervals_are_positive,
+    a_time_limit_is_a_time,
     cpu_can_do_it,
     memory_limit_has_a_gpu,
     gpus_differ,

@@ -71,12 +71,12 @@ def _exponential_cosine(config: ExponentialCosineConfig, clock: Clock) -> Course
 
 def _multi_step(config: MultiStepConfig, clock: Clock) -> Course:
     rate, least = config.decay_rate, config.min_factor
-    milestones = [clock.steps(time) for time in config.milestones]
+    milestones = [clock.some_steps(time) for time in config.milestones]
     return lambda step: max(rate ** bisect_right(milestones, step), least)
 
 
 def _piecewise_constant(config: PiecewiseConstantConfig, clock: Clock) -> Course:
-    factors, boundaries = config.factors, [clock.steps(time) for time in config.boundaries]
+    factors, boundaries = config.factors, [clock.some_steps(time) for time in config.boundaries]
     return lambda step: factors[bisect_right(boundaries, step)]
 
 

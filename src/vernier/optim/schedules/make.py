@@ -29,10 +29,16 @@ def make_schedule(config: ScheduleConfig, *, total_steps: int, steps_per_epoch: 
 
 def _after_hold(course: Course, config: ScheduleConfig, clock: Clock) -> Schedule:
     """The course, begun late and held at the end of the training, perhaps with its changes between epochs only."""
-    start, rest, per_epoch = clock.start(config), clock.rest(config), clock.per_epoch
-    if getattr(config, "per", "step") == "epoch":
-        return lambda step: course(min(max(step - step % per_epoch - start, 0), rest))
-    return lambda step: course(min(max(step - start, 0), rest))
+    start, total, per_epoch = clock.start(config), clock.total, clock.per_epoch
+
+    def by_step(step: int) -> float:
+        return course(max(min(step, total) - start, 0))
+
+    def by_epoch(step: int) -> float:
+        step = min(step, total)
+        return course(max(step - step % per_epoch - start, 0))
+
+    return by_epoch if getattr(config, "per", "step") == "epoch" else by_step
 
 
 def _risen(after: Schedule, warmup_factor: float, warmup: int) -> Schedule:

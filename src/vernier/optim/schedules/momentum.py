@@ -25,26 +25,18 @@ def make_momentum(config: ScheduleConfig, *, total_steps: int, steps_per_epoch: 
     return lambda step: cycle.between(max(step - start, 0), high, low, high)
 
 
-def momentum_setter(optimizer: torch.optim.Optimizer) -> Callable[[float], None]:
-    """What sets the momentum of all parameter groups: `momentum`, or the first of `betas`.
+def set_momentum(optimizer: torch.optim.Optimizer, momentum: float) -> None:
+    """Set what parameter groups have of it: `momentum`, the first of `betas`.
 
     Raises:
-        ConfigError: the optimizer has neither.
+        ConfigError: a group has neither.
     """
-    if "momentum" in optimizer.defaults:
-        return lambda momentum: _set_momentum(optimizer, momentum)
-    if "betas" in optimizer.defaults:
-        return lambda momentum: _set_first_beta(optimizer, momentum)
-    name = type(optimizer).__name__
-    message = f"needs an optimizer with momentum, and {name} has none; leave it out, or use sgd or adamw"
-    raise ConfigError([ConfigProblem("schedule.momentum", message)])
-
-
-def _set_momentum(optimizer: torch.optim.Optimizer, momentum: float) -> None:
     for group in optimizer.param_groups:
-        group["momentum"] = momentum
-
-
-def _set_first_beta(optimizer: torch.optim.Optimizer, momentum: float) -> None:
-    for group in optimizer.param_groups:
-        group["betas"] = (momentum, *group["betas"][1:])
+        if "momentum" not in group and "betas" not in group:
+            name = type(optimizer).__name__
+            message = f"needs an optimizer with momentum, and {name} has none; leave it out, or use sgd or adamw"
+            raise ConfigError([ConfigProblem("schedule.momentum", message)])
+        if "momentum" in group:
+            group["momentum"] = momentum
+        if "betas" in group:
+            group["betas"] = (momentum, *group["betas"][1:])

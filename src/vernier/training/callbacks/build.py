@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator
 
+from vernier.config.schedule import ReduceOnPlateauConfig
 from vernier.track.csv_tracker import CSVTracker
+from vernier.track.mlflow_tracker import MLflowTracker
 from vernier.track.tensorboard_tracker import TensorBoardTracker
+from vernier.track.tracker import Tracker
 from vernier.training.callbacks.callback import Callback
 from vernier.training.callbacks.checkpoints import Checkpoints
 from vernier.training.callbacks.custom import make_custom_callbacks
@@ -12,6 +15,7 @@ from vernier.training.callbacks.ema import make_ema
 from vernier.training.callbacks.extended_validation import ExtendedValidation
 from vernier.training.callbacks.keep_best import KeepBest
 from vernier.training.callbacks.per_class_records import PerClassRecords
+from vernier.training.callbacks.plateau import ReduceOnPlateau
 from vernier.training.callbacks.profiler import Profiler
 from vernier.training.callbacks.records import Records
 from vernier.training.callbacks.tensorboard import tensorboard_callbacks
@@ -40,6 +44,8 @@ def _callbacks(setup: Setup, run: RunDirectory, state: TrainState) -> Iterator[C
     stopping = make_early_stopping(config)
     if stopping is not None:
         yield stopping
+    if isinstance(config.schedule, ReduceOnPlateauConfig):
+        yield ReduceOnPlateau(config.schedule)
     yield from make_custom_callbacks(config.callbacks.custom)
     yield Checkpoints()
     if config.train.max_time is not None:
@@ -57,4 +63,9 @@ def _records(setup: Setup, run: RunDirectory, state: TrainState) -> Iterator[Cal
     yield from tensorboard_callbacks(setup.config.track.tensorboard, tensorboard)
     if setup.config.evaluate.per_class:
         yield PerClassRecords(run.path, tensorboard)
-    yield Records((CSVTracker(run.path, state.epoch, state.step), tensorboard))
+    yield Records((CSVTracker(run.path, state.epoch, state.step), tensorboard, *_mlflow(setup, run)))
+
+
+def _mlflow(setup: Setup, run: RunDirectory) -> tuple[Tracker, ...]:
+    mlflow = setup.config.track.mlflow
+    return () if mlflow is None else (MLflowTracker(run.path, mlflow),)

@@ -1,12 +1,11 @@
 """The confusion matrix of every validation as a picture."""
 
-import tempfile
-from pathlib import Path
+import io
 from typing import final
 
 from vernier.evaluation.metrics import Measures
-from vernier.evaluation.plots import plot_confusion
-from vernier.evaluation.tables import write_confusion_matrix
+from vernier.evaluation.plots import confusion_figure
+from vernier.evaluation.run_tables import Confusion
 from vernier.track.tensorboard_tracker import TensorBoardTracker
 from vernier.training.callbacks.callback import Callback, Training
 
@@ -22,8 +21,7 @@ class ConfusionImages(Callback):
         """See `Callback.validation_end`."""
         if measures.confusion is None:
             return
-        with tempfile.TemporaryDirectory() as directory:
-            table, picture = Path(directory, "confusion.csv"), Path(directory, "confusion.png")
-            write_confusion_matrix(table, measures.confusion, training.setup.task.class_names)
-            plot_confusion(table, picture)
-            self._tracker.log_png("confusion_matrix", training.state.step, picture.read_bytes())
+        confusion = Confusion(training.setup.task.class_names, measures.confusion)
+        picture = io.BytesIO()
+        confusion_figure(confusion).savefig(picture, format="png", dpi=100)
+        self._tracker.log_png("confusion_matrix", training.state.step, picture.getvalue())

@@ -7,6 +7,7 @@ from vernier.config.root import Config
 from vernier.config.settled import settled
 from vernier.errors import TrainingError
 from vernier.evaluation.metrics import Measures
+from vernier.evaluation.words import several
 from vernier.training.callbacks.callback import Callback, Training
 from vernier.training.stopping import Mode, improves
 
@@ -49,8 +50,8 @@ class EarlyStopping(Callback):
             return f"{name} is {self._best:g}, which is {relation} {enough:g}"
         if patience is not None and self._without_improvement >= patience:
             every = self._config.check_every
-            counted = f"{patience} validations" if every == 1 else f"{patience} validations (one in {every} counts)"
-            return f"{name} has not improved on {self._last_improvement} for {counted}"
+            which = "" if every == 1 else f" (one in {every} counts)"
+            return f"{name} has not improved on {self._last_improvement} for {several(patience, 'validation')}{which}"
         return None
 
     def begin(self, training: Training) -> None:

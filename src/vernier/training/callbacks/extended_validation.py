@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import final
 
@@ -9,11 +10,11 @@ from vernier.config.data import DataConfig
 from vernier.config.evaluate import ExtendedConfig
 from vernier.config.root import Config
 from vernier.config.settled import settled
-from vernier.data.sources import open_source
 from vernier.data.wording import listed
 from vernier.errors import ConfigError, ConfigProblem, DataError
 from vernier.evaluation.evaluate import evaluate_bundle
 from vernier.evaluation.metrics import Measures
+from vernier.scenario.overriding import open_data, own_evaluators
 from vernier.training.callbacks.callback import Callback, Training
 from vernier.training.due import comes_up
 from vernier.training.log import logger
@@ -51,16 +52,16 @@ def check_extended(config: Config, class_names: Sequence[str]) -> None:
     extended = config.evaluate.extended
     problems = []
     for name, place in {} if extended is None else extended.data.items():
-        message = _problem(_data_config(place, config), class_names)
+        message = _problem(_data_config(place, config), config, class_names)
         if message is not None:
             problems.append(ConfigProblem(f"evaluate.extended.data.{name}", message))
     if problems:
         raise ConfigError(problems)
 
 
-def _problem(data: DataConfig, class_names: Sequence[str]) -> str | None:
+def _problem(data: DataConfig, config: Config, class_names: Sequence[str]) -> str | None:
     try:
-        unknown = sorted(set(open_source(data).class_names) - set(class_names))
+        unknown = sorted(set(open_data(config, data).class_names) - set(class_names))
     except DataError as error:
         return str(error)
     return f"{data.source} has classes that are not trained: {listed(unknown)}" if unknown else None
@@ -81,6 +82,8 @@ def _measured(name: str, place: str, bundle: Path, training: Training) -> Mappin
         device=str(training.setup.group.device),
         trust=True,
         metrics=config.metrics,
+        open_data=partial(open_data, config),
+        evaluators=own_evaluators(config),
     )
     values = {f"{name}_{measure}": value for measure, value in report.measures.values.items()}
     if training.is_first:

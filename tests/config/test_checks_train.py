@@ -1,0 +1,129 @@
+"""What `train` says about devices, precision and limits: exact messages, and what is let through."""
+
+import pytest
+
+from vernier.config.loading import load_config
+from vernier.errors import ConfigError
+
+
+def problems(*arguments: str) -> list[str]:
+    try:
+        load_config(None, ["data=x", *arguments])
+    except ConfigError as error:
+        return [str(problem) for problem in error.problems]
+    return []
+
+
+@pytest.mark.parametrize(
+    ("written", "precision"),
+    [
+        ("32", "32-true"), ("fp32", "32-true"), ("FP32", "32-true"), ("32-true", "32-true"),
+        ("16", "16-mixed"), ("fp16", "16-mixed"), ("mixed_float16", "16-mixed"),
+        ("bf16", "bf16-mixed"), ("mixed", "bf16-mixed"), ("bf16-true", "bf16-true"), ("auto", "auto"),
+    ],
+)  # fmt: skip
+def test_precisions_as_people_write_them(written, precision):
+    loaded = load_config(None, ["data=x", f"train.precision={written}"])
+    assert loaded.config.train.precision == loaded.given["train"]["precision"] == precision
+
+
+@pytest.mark.parametrize("written", ["64", "true", "tf32", "16-true"])
+def test_other_precisions_are_refused(written):
+    (problem,) = problems(f"train.precision={written}")
+    assert problem.startswith("train.precision: must be 32-true, bf16-mixed, bf16-true, 16-mixed or auto; got ")
+
+
+@pytest.mark.parametrize(
+    ("written", "devices", "count"),
+    [("2", 2, 2), ("[0,2]", (0, 2), 2), ("[2]", (2,), 1), ("auto", "auto", 1)],
+)
+def test_devices_are_a_count_or_a_list(written, devices, count):
+    train = load_config(None, ["data=x", f"train.devices={written}"]).config.train
+    assert train.devices == devices
+    assert train.device_count == count
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train.devices=[0,1]"],
+        ["train.memory_limit=0.5"],
+        ["train.memory_limit=0.5", "train.accelerator=cuda"],
+        ["train.limit_train=10%", "train.limit_val=1st"],
+        ["train.limit_val=100%"],
+        ["train.overfit_batches=2", "train.fast_dev_run=true"],
+        ["train.overfit_batches=2", "data.split.val=0"],
+        ["train.strategy=ddp", "train.devices=2", "train.strategy_kwargs={static_graph: true}"],
+        ["train.devices=2", "train.sync_batchnorm=true"],
+        ["train.sync_batchnorm=false", "train.freeze_batchnorm=true"],
+    ],
+    ids=" ".join,
+)
+def test_what_goes_together(arguments):
+    assert problems(*arguments) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (
+            "train.accelerator=cpu train.devices=[0,3]",
+            "train.devices: lists GPUs (0, 3), but train.accelerator is cpu; write how many processes, such as 2",
+        ),
+        ("train.devices=[0,1,0]", "train.devices: lists 0 twice; name each GPU once"),
+        (
+            "train.accelerator=mps train.devices=2",
+            "train.devices: is 2, but a Mac has one GPU; use 1, or train.accelerator=cpu",
+        ),
+        (
+            "train.accelerator=cpu train.memory_limit=0.5",
+            "train.memory_limit: caps a CUDA GPU's memory, but train.accelerator is cpu; leave it out",
+        ),
+        (
+            "train.limit_train=2ep",
+            "train.limit_train: must be in st (batches) or %; got 2ep; write 100st or 10%",
+        ),
+        ("train.limit_val=30s", "train.limit_val: must be in st (batches) or %; got 30s; write 100st or 10%"),
+        (
+            "train.limit_train=0st",
+            "train.limit_train: must be whole batches, at least 1st, or more than 0%; got 0st",
+        ),
+        (
+            "train.limit_train=1.5st",
+            "train.limit_train: must be whole batches, at least 1st, or more than 0%; got 1.5st",
+        ),
+        ("train.limit_val=101%", "train.limit_val: must be at most 100%; got 101%"),
+        (
+            "train.limit_val=1st data.split.val=0",
+            "train.limit_val: needs a validation set, but data.split.val is 0; leave train.limit_val out",
+        ),
+        (
+            "train.limit_val=1st data.val_split=none",
+            "train.limit_val: needs a validation set, but data.val_split is none; leave train.limit_val out",
+        ),
+        (
+            "train.limit_train=1st train.overfit_batches=3",
+            "train.limit_train: excludes train.overfit_batches (3), which is both limits; set one of them",
+        ),
+        (
+            "augment.mix.mixup=0.2 train.overfit_batches=3",
+            "augment.mix: excludes train.overfit_batches, which shows images as evaluation does; leave one of them out",
+        ),
+        (
+            "train.strategy=single train.strategy_kwargs.static_graph=true",
+            "train.strategy_kwargs: sets static_graph, but one process has no use for it; leave it out, or raise "
+            "train.devices",
+        ),
+        (
+            "train.strategy=single train.sync_batchnorm=true",
+            "train.sync_batchnorm: needs several processes, and there is one; use auto, or raise train.devices",
+        ),
+        (
+            "train.devices=2 train.sync_batchnorm=true train.freeze_batchnorm=true",
+            "train.sync_batchnorm: excludes train.freeze_batchnorm, which keeps the statistics as they are; set one of "
+            "them",
+        ),
+    ],
+)
+def test_what_excludes_each_other(arguments, expected):
+    assert problems(*arguments.split(" ")) == [expected]
