@@ -103,7 +103,7 @@ def test_what_goes_together(arguments):
         ),
         (
             "train.limit_train=1st train.overfit_batches=3",
-            "train.limit_train: excludes train.overfit_batches (3), which is both limits; set one of them",
+            "train.limit_train: excludes train.overfit_batches (3), which limits both sets; set one of them",
         ),
         (
             "augment.mix.mixup=0.2 train.overfit_batches=3",

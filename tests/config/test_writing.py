@@ -48,7 +48,7 @@ def test_the_file_is_readable_and_reasons_stand_behind_their_values(tmp_path):
     lines = config_text(config, reasons).splitlines()
     for line in (
         "  source: '017'",
-        "  class_names: [off, b]",
+        '  class_names: ["off", b]',
         "  threads: auto  # all processors",
         "  train:  # as given",
         "    - name: Zoom",

@@ -200,9 +200,36 @@ def test_parameters_are_an_object_of_the_classs_own(everything):
     assert (params.width, params.factor) == (7, 1.0)
 
 
+SOURCES = """
+from dataclasses import replace
+import numpy as np
+from vernier.data.images import ArrayImages
+from vernier.data.sources import open_source
+
+
+def changed(data, **fields):
+    return replace(open_source(data), **fields)
+
+
+def same():
+    return ArrayImages(np.zeros((1797, 8, 8, 1), np.uint8), ["x"] * 1797, 1)
+"""
 METHODS = [
     ("def source(self, data): return []", "source must return a Source; got list"),
-    ("def source(self, data): return replace(open_source(data), split=())", "and 0 names of splits; there must be one"),
+    ("def source(self, data): return changed(data, split=())", "and 0 names of splits; each image needs one"),
+    ("def source(self, data): return changed(data, targets=np.ones(1797))", "targets that are not int64; got float64"),
+    (
+        "def source(self, data): return changed(data, class_names=('a', 'b'))",
+        "from 0 to 9, but there are 2",
+    ),
+    (
+        "def source(self, data): return changed(data, images=same())",
+        "of the same key, such as 'x'; name",
+    ),
+    (
+        "def source(self, data): return changed(data, targets=np.ones((1797, 3)))",
+        "are not uint8 (images, 10); got",
+    ),
     ("def loss(self, task, counts): return 3", "loss must return a function of logits and targets, or None; got int"),
     ("def loss(self, task, counts): return lambda a, b: a.mean()", "loss returns must give a loss for each image"),
     ("def metrics(self): return ['accuracy']", "metrics must return a Mapping; got list"),
@@ -224,8 +251,7 @@ def use_everything(config):
 
 @pytest.mark.parametrize(("method", "text"), METHODS)
 def test_what_a_method_returns_is_checked(workplace, method, text):
-    imports = ("from dataclasses import replace", "from vernier.data.sources import open_source")
-    workplace.write("wrong.py", *imports, "class Wrong(Scenario):", f"    {method}")
+    workplace.write("wrong.py", SOURCES, "class Wrong(Scenario):", f"    {method}")
     made = config_from_mapping({"data": "digits", "scenario": "wrong"}).config
     with pytest.raises(ConfigError) as caught:
         use_everything(made)

@@ -5,7 +5,7 @@ value of its own to draw, such as text, is drawn from `CHOICES` or left alone.
 """
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -22,6 +22,8 @@ from vernier.config.types import in_order
 TASKS = ("multiclass", "binary", "multilabel")
 CLASSES = ("a", "b", "c", "d")
 
+Drawn = dict[str, Any]
+
 OWN = "training.random_parts"
 ALWAYS: dict[str, Any] = {"train.threads": 1, "train.allocator": "system", "data.store": "memory"}
 """One compute thread, and nothing that outlives a training."""
@@ -33,7 +35,7 @@ NEVER = {
     "model.version", "model.alpha", "model.provider", "model.depth", "model.kwargs", "model.pretrained",
     "model.weights", "model.warm_start", "model.stem_init", "model.head_name", "model.algebra",
     "train.threads", "train.devices", "train.accelerator", "train.num_nodes", "train.strategy",
-    "train.strategy_kwargs", "train.compile", "train.allocator", "train.profile", "train.seeds",
+    "train.strategy_kwargs", "train.compile", "train.allocator", "train.profile", "train.seeds", "train.memory_limit",
     "track.mlflow", "scenario", "run",
 }  # fmt: skip
 """Other files and machines, what takes long, and networks, which have a test of their own."""
@@ -45,8 +47,9 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "data.split.val": (0.25, 0.4, 0),
     "data.split.test": (0.2, 0),
     "augment.eval": (["Resize", "Normalize"], ["Resize", "Rescale"], [{"CentralCrop": {"size": 8}}]),
-    "augment.progressive.sizes": ([6, 8], [4, 5, 8], [[7, 8], 8]),
-    "augment.progressive.portions": ([1, 2], [0.5, 0.25, 0.25]),
+    "augment.mix.off_for_last": ("0ep", "0.5ep", "25%"),
+    "augment.progressive.sizes": ([6, 8], [4, 8], [[7, 8], 8]),
+    "augment.progressive.portions": ([1, 2], [0.5, 0.5]),
     "model.name": ("digits_cnn", "digits_cnn", "digits_cnn", "training.plain_net:plain_net", "resnet20_cifar"),
     "model.width_divisor": (1, 2, 4),
     "model.head": (["relu", {"dropout": 0.3}], ["batchnorm"], [{"linear": 12}, "gelu", "layernorm"]),
@@ -62,13 +65,13 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "schedule.factors": ([1, 0.5], [1, 0.5, 0.1]),
     "schedule.monitor": ("loss", "accuracy"),
     "train.epochs": (2, 3),
-    "train.max_steps": (2, 4, 5),
+    "train.max_steps": (2, 3, 5),
     "train.precision": ("32-true", "bf16-mixed", "bf16-true"),
     "train.fp32_layers": ([],),
     "train.unfreeze": ([{"epoch": 2}], [{"epoch": 2, "layers": ["0"], "lr": 1e-3}]),
     "train.accumulate": (2, 3),
     "train.max_time": ("1h",),
-    "train.limit_train": ("2st", "1st", "50%"),
+    "train.limit_train": ("3st", "1st", "50%"),
     "train.limit_val": ("1st", "60%"),
     "train.overfit_batches": (1, 2),
     "train.monitor": ("loss", "accuracy"),
@@ -83,22 +86,31 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 }  # fmt: skip
 """Values of fields whose type says too little."""
 
+SAFE: dict[str, Drawn] = {
+    "train": {"epochs": 2, "limit_train": "2st"},
+    "model": {"name": "digits_cnn", "input_size": 8},
+    "data": {"batch_size": 8},
+    "optimizer": {"lr": 1e-3},
+    "schedule:noam": {"warmup": "1st"},
+    "schedule:step": {"every": "1st"},
+    "schedule:multi_step": {"milestones": ["1st", "50%"]},
+    "schedule:piecewise_constant": {"boundaries": ["1st"], "factors": [1, 0.5]},
+    "schedule:explicit": {"factors": [1, 0.5]},
+    "schedule:exponential_cosine": {"cosine": "1st"},
+}
+"""What a section, or a kind of it, has unless something else is drawn: short trainings, in which all of it fits."""
+
 DURATIONS = ("1st", "1st", "2st", "0.2ep", "0.4ep", "25%", "50%", "1ep", "10s")
 
 _SELDOM, _OFTEN = 0.12, 0.5
 """How probable a field is in a section that is always there, and in one that was chosen."""
 
-Drawn = dict[str, Any]
 _NOTHING = object()
 
 
 def draw(number: int) -> Drawn:
     """The settings of a config by key, sections nested; they need not go together."""
     drawn = _section(Config, "", number, _SELDOM)
-    drawn["optimizer"].setdefault("lr", 1e-3)
-    drawn["train"] = {"epochs": 2, "max_steps": 4} | drawn["train"]
-    drawn["model"] = {"name": "digits_cnn", "input_size": 8} | drawn["model"]
-    drawn["data"] = {"batch_size": 8} | drawn["data"]
     for key, value in ALWAYS.items():
         section, _, name = key.partition(".")
         drawn[section][name] = value
@@ -108,6 +120,21 @@ def draw(number: int) -> Drawn:
 def task_of(number: int) -> str:
     """The task that a config is for."""
     return TASKS[number % len(TASKS)]
+
+
+def completed(drawn: Drawn) -> Drawn:
+    """With what is safe where nothing was drawn, or nothing that could stay."""
+    result = dict(drawn)
+    for key, safe in SAFE.items():
+        section, _, kind = key.partition(":")
+        chosen = result.get(section, {})
+        if kind in ("", chosen.get("name")):
+            result[section] = safe | chosen
+    if "unfreeze" in result["train"]:
+        result["model"] = {"frozen": "backbone"} | result["model"]
+    if "overfit_batches" in result["train"] and "limit_train" not in drawn.get("train", {}):
+        result["train"] = _without(result["train"], ["limit_train"])
+    return result
 
 
 def _generator(number: int, key: str) -> random.Random:
@@ -214,20 +241,17 @@ def _number(kind: type[int | float], limits: list[Any], default: Any, generator:
     return generator.choice([low, high, generator.uniform(low, high)]) if high > low else low
 
 
-def without(drawn: Mapping[str, Any], key: str) -> Drawn:
-    """The settings without what a dotted key names; where that was not drawn, without the part of a section it is in.
-
-    Sections stay: what needs nothing but a section is left as it is.
-    """
+def without(drawn: Drawn, key: str) -> Drawn:
+    """The settings without what a dotted key names; where that was not drawn, without the part of them it is in."""
     path = key.split("[")[0].split(".")
-    while (rest := _without(drawn, path)) == drawn and len(path) > 2:
+    while (rest := _without(drawn, path)) == drawn and len(path) > 1:
         path = path[:-1]
     return rest
 
 
-def _without(drawn: Mapping[str, Any], path: list[str]) -> Drawn:
+def _without(drawn: Drawn, path: list[str]) -> Drawn:
     first, *others = path
-    if others and isinstance(drawn.get(first), Mapping):
+    if others and isinstance(drawn.get(first), dict):
         return {**drawn, first: _without(drawn[first], others)}
     return {name: value for name, value in drawn.items() if name != first}
 

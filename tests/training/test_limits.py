@@ -1,6 +1,7 @@
 """Less than all images: which ones, and that training and validation see them."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from vernier import api
 from vernier.config.duration import Duration
 from vernier.config.train import TrainConfig
 from vernier.data.order import BatchOrder
+from vernier.data.sampling import ClassSampler
 from vernier.data.splits import Split
 from vernier.training.limits import (
     described_limits,
@@ -25,7 +27,7 @@ ORDER = BatchOrder(count=1000, batch_size=30, seed=3)
 SPLIT = Split(np.arange(5000, 6000), np.arange(200, 300), np.arange(10))
 
 
-def text_limits(**fields) -> TrainConfig:
+def limits_of(**fields) -> TrainConfig:
     return TrainConfig.model_validate(fields)
 
 
@@ -38,22 +40,31 @@ def text_limits(**fields) -> TrainConfig:
     ],
 )  # fmt: skip
 def test_an_epoch_has_at_most_so_many_batches(fields, batches):
-    assert limited_order(ORDER, text_limits(**fields)).batches_per_epoch == batches
+    assert limited_order(ORDER, limits_of(**fields)).batches_per_epoch == batches
 
 
 def test_limited_epochs_begin_as_whole_ones_and_have_other_images_each():
-    limited = limited_order(ORDER, text_limits(limit_train="2st"))
+    limited = limited_order(ORDER, limits_of(limit_train="2st"))
     for epoch in (0, 1):
         assert np.array_equal(limited.batch(epoch, 1), ORDER.batch(epoch, 1))
     assert not np.array_equal(limited.batch(0, 0), limited.batch(1, 0))
 
 
 def test_overfitted_batches_are_the_first_ones_in_every_epoch():
-    order = limited_order(ORDER, text_limits(overfit_batches=3))
+    order = limited_order(ORDER, limits_of(overfit_batches=3))
     for epoch in (0, 1, 7):
         assert all(np.array_equal(order.batch(epoch, number), ORDER.batch(0, number)) for number in range(3))
     trained = np.concatenate([ORDER.batch(0, number) for number in range(3)])
     assert overfit_positions(SPLIT.train, order).tolist() == sorted(5000 + trained)
+
+
+def test_drawn_by_class_overfitted_batches_stay_the_same_too():
+    labels = np.arange(1000) % 7 // 5
+    drawn = replace(ORDER, sampler=ClassSampler("balanced", labels, seed=3))
+    order = limited_order(drawn, limits_of(overfit_batches=2))
+    for number in range(2):
+        assert np.array_equal(order.batch(4, number), drawn.batch(0, number))
+        assert np.array_equal(order.repeats(4, number), drawn.repeats(0, number))
 
 
 @given(st.integers(1, 300), st.integers(1, 40), st.integers(1, 20), st.floats(0.01, 100))
@@ -77,24 +88,24 @@ def test_no_samples_stay_none():
     ("fields", "count"), [({}, 100), ({"limit_val": "3st"}, 30), ({"limit_val": "7%"}, 7), ({"fast_dev_run": True}, 10)]
 )
 def test_validation_sees_so_many(fields, count):
-    train = text_limits(**fields)
+    train = limits_of(**fields)
     positions = validation_positions(SPLIT, limited_order(ORDER, train), train, batch_size=10)
     assert len(positions) == count
     assert set(positions) <= set(SPLIT.val)
 
 
 def test_what_is_left_out_is_said():
-    train = text_limits(limit_train="10%", limit_val="7%")
+    train = limits_of(limit_train="10%", limit_val="7%")
     assert described_limits(SPLIT, limited_order(ORDER, train), train, 10) == (
         "train.limit_train: 4 of the 34 batches of an epoch",
         "train.limit_val: validation on 7 of 100 images",
     )
-    train = text_limits(fast_dev_run=True)
+    train = limits_of(fast_dev_run=True)
     assert described_limits(SPLIT, limited_order(ORDER, train), train, 10) == (
         "train.fast_dev_run: 1 of the 34 batches of an epoch",
         "train.fast_dev_run: validation on 10 of 100 images",
     )
-    assert described_limits(SPLIT, ORDER, text_limits(), 10) == ()
+    assert described_limits(SPLIT, ORDER, limits_of(), 10) == ()
 
 
 DIGITS = (

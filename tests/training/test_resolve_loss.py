@@ -84,7 +84,7 @@ def test_what_means_nothing_for_the_sources_task_is_an_error(digits, fields):
 
 @pytest.mark.parametrize(
     ("share", "key", "value"),
-    [(1, None, None), (8, "class_weights", "effective_number"), (50, "logit_adjustment", 1.0)],
+    [(1, None, None), (8, "class_weights", "effective_number"), (60, "logit_adjustment", 1.0)],
 )
 def test_imbalance_becomes_off_with_a_reason(digits, share, key, value):
     result = resolved(long_tailed(digits, share), data__imbalance="auto")
@@ -106,6 +106,6 @@ def test_it_looks_at_training_images_only(digits):
 
 
 def test_a_sampler_is_chosen_where_only_the_head_trains(digits):
-    result = resolved(long_tailed(digits, 50), data__imbalance="auto", model__frozen="backbone")
+    result = resolved(long_tailed(digits, 60), data__imbalance="auto", model__frozen="backbone")
     assert result.config.data.sampler == "balanced"
     assert "only the head trains" in result.reasons["data.sampler"]

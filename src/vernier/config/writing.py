@@ -91,6 +91,10 @@ def _comment(reason: str | None) -> str:
     return f"  # {' '.join(printable.split())}" if printable.strip() else ""
 
 
+_BOOLEANS_TO_OTHERS = ("y", "yes", "on", "n", "no", "off")
+"""Text to us and to YAML 1.2; many readers go by YAML 1.1."""
+
+
 @final
 class _CoreDumper(CoreResolver, yaml.SafeDumper):
     """Quotes what the reader would take for something else than text."""
@@ -101,7 +105,8 @@ class _CoreDumper(CoreResolver, yaml.SafeDumper):
 
 
 def _represent_text(dumper: _CoreDumper, text: str) -> yaml.ScalarNode:
-    style = None if text.isprintable() and text != "<<" else '"'
+    plain = text.isprintable() and text != "<<" and text.lower() not in _BOOLEANS_TO_OTHERS
+    style = None if plain else '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

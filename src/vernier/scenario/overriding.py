@@ -6,6 +6,7 @@ import numpy as np
 from torch import nn
 
 from vernier.config.data import DataConfig
+from vernier.config.loss import LossConfig
 from vernier.config.model import ModelConfig
 from vernier.config.root import Config
 from vernier.config.scenario import ScenarioConfig
@@ -19,6 +20,7 @@ from vernier.models.task import Task
 from vernier.scenario.finding import find_scenario
 from vernier.scenario.params import make_parameters
 from vernier.scenario.returned import require, wrong
+from vernier.scenario.returned_source import require_source
 from vernier.scenario.scenario import Metric, Scenario, model_arguments
 
 _BESIDE_THE_LOSS = ("l2", "distillation")
@@ -48,14 +50,7 @@ def open_data(config: Config, data: DataConfig | None = None) -> Source:
     if config.scenario is None:
         return open_source(data)
     made = make_scenario(config.scenario).source(data)
-    source: Source = open_source(data) if made is None else require(made, Source, f"{config.scenario.name}.source")
-    if len(source.images) != len(source.targets) or len(source.split) != len(source.targets):
-        message = (
-            f"returned {len(source.images)} images, {len(source.targets)} targets and {len(source.split)} names of "
-            "splits; there must be one of each for every image"
-        )
-        raise wrong(f"{config.scenario.name}.source", message)
-    return source
+    return open_source(data) if made is None else require_source(made, f"{config.scenario.name}.source")
 
 
 def model_with_parameters(config: Config) -> ModelConfig:
@@ -82,7 +77,7 @@ def own_loss(config: Config, task: Task, counts: np.ndarray) -> Loss | None:
     compute = make_scenario(config.scenario).loss(task, counts)
     if compute is None:
         return None
-    _refuse_replaced(config)
+    _refuse_replaced(config.loss, config.scenario.name)
     method = f"{config.scenario.name}.loss"
     if not callable(compute):
         raise wrong(method, f"must return a function of logits and targets, or None; got {type(compute).__name__}")
@@ -92,12 +87,12 @@ def own_loss(config: Config, task: Task, counts: np.ndarray) -> Loss | None:
         raise wrong(f"what {method} returns", error.problems[0].message) from None
 
 
-def _refuse_replaced(config: Config) -> None:
+def _refuse_replaced(loss: LossConfig, scenario: str) -> None:
     """Refuse settings of the loss that the scenario's own would ignore."""
-    given = config.loss.model_dump(exclude_defaults=True)
+    given = loss.model_dump(exclude_defaults=True)
     ignored = [key for key in given if key not in ("name", *_BESIDE_THE_LOSS)]
     if ignored:
-        message = f"has no effect: {config.scenario and config.scenario.name} has a loss of its own; leave it out"
+        message = f"has no effect: {scenario} has a loss of its own; leave it out"
         raise ConfigError([ConfigProblem(f"loss.{key}", message) for key in ignored])
 
 

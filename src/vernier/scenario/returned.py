@@ -6,7 +6,7 @@ from vernier.errors import ConfigError, ConfigProblem
 from vernier.scenario.finding import KEY
 
 
-def require(value: Any, kind: Any, method: str) -> Any:
+def require(value: Any, kind: type[Any], method: str) -> Any:
     """The value, if it is of a type.
 
     Raises:

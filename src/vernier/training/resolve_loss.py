@@ -25,8 +25,8 @@ from vernier.training.choices import Choices
 
 _EVEN: Final = 3.0
 """Up to this ratio of the largest class to the smallest one nothing is done."""
-_LONG_TAILED: Final = 20.0
-"""From this ratio on weights would give single images of the smallest classes huge steps."""
+_LONG_TAILED: Final = 100.0
+"""From this ratio on, the one of the sets that logit adjustment was measured on, weights would be as far apart."""
 
 
 def choose_loss(choices: Choices, source: Source) -> None:
@@ -73,7 +73,7 @@ def choose_remedy(counts: np.ndarray, loss: LossConfig, task: Task, model: Model
     2. A loss of one's own, or focal loss of sigmoids: balanced sampling, which needs no loss's help.
     3. Binary and multilabel: balanced positive weights.
     4. Only the head trains: balanced sampling (Kang et al. 2020, "Decoupling representation and classifier").
-    5. r below 20, or focal loss: weights by effective number (Cui et al. 2019).
+    5. r below 100, or focal loss: weights by effective number (Cui et al. 2019).
     6. Logit adjustment (Menon et al. 2021).
 
     Args:

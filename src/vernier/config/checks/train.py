@@ -95,7 +95,8 @@ def overfitting_is_alone(config: Config) -> Iterator[Finding]:
         return
     for name in ("limit_train", "limit_val"):
         if getattr(train, name) is not None:
-            message = f"excludes train.overfit_batches ({train.overfit_batches}), which limits both sets; set one of them"
+            batches = train.overfit_batches
+            message = f"excludes train.overfit_batches ({batches}), which limits both sets; set one of them"
             yield Finding(f"train.{name}", message, ("train.overfit_batches",))
     for name in ("mix", "progressive"):
         if getattr(config.augment, name) is not None:
