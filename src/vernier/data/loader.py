@@ -16,6 +16,7 @@ from vernier.augment.mix import Mixer, Mixing
 from vernier.augment.workers import give_way
 from vernier.data.feed_base import Feed
 from vernier.data.order import BatchOrder, rank_share
+from vernier.data.repeats_feed import with_repeats, without_repeats
 
 _AHEAD: Final = 3
 
@@ -66,6 +67,7 @@ class TrainLoader:
     """Batches the training samples of one process.
 
     Attributes:
+        feed: With a sampler it takes positions `with_repeats`.
         positions: int64 (count,), places of the training samples in the source.
         targets: Targets of all samples of the source, as the task's loss takes them.
         threads: 0 prepares each batch in the training thread, otherwise some are prepared ahead.
@@ -109,11 +111,11 @@ class TrainLoader:
         asked = [need.whole[need.places] for need in needs]
         positions, lengths = np.concatenate(asked), list(map(len, asked))
         images = torch.split(self.feed.batch(positions, epoch), lengths)
-        targets = torch.split(self.targets.index_select(0, torch.from_numpy(positions)), lengths)
+        targets = torch.split(self.targets.index_select(0, torch.from_numpy(without_repeats(positions))), lengths)
         return list(map(self._batch, needs, images, targets))
 
     def _need(self, epoch: int, number: int) -> "_Need":
-        whole = self.positions[self.order.batch(epoch, number)]
+        whole = with_repeats(self.positions[self.order.batch(epoch, number)], self.order.repeats(epoch, number))
         rows = rank_share(np.arange(len(whole)), self.rank, self.world_size)
         mixing = None if self.mixer is None else self.mixer.draw(epoch, number, len(whole))
         # A process without a sample still takes part in the exchange of gradients, with a weight of 0.
@@ -127,7 +129,8 @@ class TrainLoader:
             images, share = need.mixing.apply(images, partners, self.mixer.allocate)
             mixed = Mixed(targets.index_select(0, torch.from_numpy(partners)), share)
         weights = torch.full((count,), need.weight)
-        return Batch(images, targets[:count], weights, need.whole[need.rows], len(need.whole), mixed)
+        positions = without_repeats(need.whole[need.rows])
+        return Batch(images, targets[:count], weights, positions, len(need.whole), mixed)
 
     def _prefetch(self, jobs: Iterator[Callable[[], list[Batch]]]) -> Iterator[list[Batch]]:
         """Run the jobs in threads, `_AHEAD` of them before they are asked for; results in order."""
@@ -149,7 +152,7 @@ class _Need:
     """What one process needs of a batch.
 
     Attributes:
-        whole: int64 (N,), positions of the samples of all processes.
+        whole: int64 (N,), positions of the samples of all processes, `with_repeats`.
         rows: int64 (n,), places in `whole` of this process's own.
         weight: Of each of them.
         mixing: How the batch is mixed.

@@ -9,6 +9,7 @@ from vernier.config.settled import settled
 from vernier.data.device_feed import device_room, make_device_feed
 from vernier.data.feed import Feed, make_feed
 from vernier.data.progressive_feed import ProgressiveFeed
+from vernier.data.repeats_feed import RepeatsFeed
 from vernier.data.views_feed import ViewsFeed
 from vernier.training.parts import Parts
 
@@ -36,9 +37,14 @@ def make_mixer(parts: Parts, device: torch.device) -> Mixer | None:
 
 def _views(parts: Parts, plan: Plan, device: torch.device, feeds: int) -> Feed:
     """With train.feature_views the same few views of each image over and over."""
-    feed = _augmented(parts, plan, device, feeds)
+    feed = drawing_repeats(parts, _augmented(parts, plan, device, feeds))
     views = settled(parts.config.train.feature_views)
     return ViewsFeed(feed, views) if views else feed
+
+
+def drawing_repeats(parts: Parts, feed: Feed) -> Feed:
+    """The feed for a training whose sampler may draw an image several times an epoch."""
+    return feed if parts.order.sampler is None else RepeatsFeed(feed)
 
 
 def _augmented(parts: Parts, plan: Plan, device: torch.device, feeds: int) -> Feed:

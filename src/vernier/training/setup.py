@@ -16,7 +16,7 @@ from vernier.optim.optimizers import make_optimizer
 from vernier.training.compilation import CompiledForFullBatches
 from vernier.training.fabric import Fabric
 from vernier.training.features_cache import CachedFeatures, build_features
-from vernier.training.feeds import make_mixer, make_training_feed
+from vernier.training.feeds import drawing_repeats, make_mixer, make_training_feed
 from vernier.training.log import Display, LineDisplay
 from vernier.training.parts import Dataset, Parts, memory_format
 from vernier.training.runtime import Group, limit_memory
@@ -104,7 +104,7 @@ def build_setup(parts: Parts, fabric: Fabric, display: Display | None = None) ->
     trained = _compiled(parts, fabric) if features is None else features.suffix
     module, wrapped_optimizer = fabric.setup(trained, optimizer, move_to_device=True)
     loader = TrainLoader(
-        feed=feed if features is None else features.feed,
+        feed=feed if features is None else drawing_repeats(parts, features.feed),
         positions=dataset.split.train,
         targets=parts.task.targets(dataset.source.targets),
         order=parts.order,

@@ -15,6 +15,7 @@ from vernier.optim.clipping import clip_global_norm_, clip_parameter_norms_, cli
 from vernier.optim.l2 import add_l2_gradients_
 from vernier.training.fabric import Fabric
 from vernier.training.parts import Parts
+from vernier.training.sync_batchnorm import statistics_with
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,9 @@ class TrainStep:
         pixels = batch.images.to(self.fabric.device, memory_format=self.memory_format, non_blocking=True)
         targets = batch.targets.to(self.fabric.device, non_blocking=True)
         weights = batch.weights.to(self.fabric.device, non_blocking=True)
-        logits = self.module(pixels)
+        # An image that stands in for none must not count in statistics over all processes.
+        with statistics_with(self.module, has_samples=self.fabric.global_rank < batch.global_count):
+            logits = self.module(pixels)
         losses = self._losses(pixels, logits, targets, batch) * weights
         loss_sum = losses.sum()
         # DDP averages over processes; the factor turns that average into a sum.

@@ -53,9 +53,11 @@ def _measured(
     if asked.augment.progressive is not None:
         asked = with_train(asked, compile=False)
     parts = build_parts(resolved.config, dataset, say)
-    if asked.train.fast_dev_run or asked.train.debug:
+    is_quick = asked.train.fast_dev_run or asked.train.debug
+    if asked.train.cache_features is True or not is_quick:
+        resolved, parts = _settle_features(asked, resolved, parts, say)
+    if is_quick:
         return resolved, parts
-    resolved, parts = _settle_features(asked, resolved, parts, say)
     if asked.data.batch_size == "auto":
         found = find_batch_size(resolved.config, dataset, say)
         settings = {"data.batch_size": found.batch_size}
