@@ -46,6 +46,9 @@ def _settle(data: dict[str, Any]) -> dict[str, Any]:
     if isinstance(data.get("train"), dict):
         data["train"].pop("gradient_clip_value", None)
         data["train"].pop("gradient_clip_parameter_norm", None)
+    stopping = (data.get("callbacks") or {}).get("early_stopping")
+    if isinstance(stopping, dict):
+        stopping.pop("upper_threshold", None)
     if isinstance(data.get("model"), dict) and isinstance(data["model"].get("algebra"), dict):
         data["model"]["algebra"].pop("points", None)
         data["model"]["algebra"].pop("output", None)

@@ -114,7 +114,7 @@ def test_an_interruption_changes_nothing(monkeypatch):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (["data.split.val=0"], r"schedule: reduce_on_plateau needs a validation set, but data\.split\.val is 0"),
+        (["data.split.val=0"], r"schedule: needs a validation set, but data\.split\.val is 0"),
         (["schedule.monitor=acuracy"], r"schedule\.monitor: 'acuracy' is not .* 'accuracy'"),
     ],
 )

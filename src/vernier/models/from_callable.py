@@ -3,14 +3,13 @@
 import importlib
 import inspect
 import re
-import sys
-from collections.abc import Callable, Container, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Iterable
 from pathlib import Path
 from typing import Any, final
 
 from torch import nn
 
+from vernier.callables import working_directory_importable
 from vernier.errors import ModelError
 from vernier.models.architecture import Architecture
 from vernier.models.download import no_weights
@@ -77,7 +76,7 @@ class PythonProvider(ModelProvider):
         """Import and call it; modules are looked for in the working directory too."""
         if pretrained:
             raise no_weights(architecture.name, "it is your own code")
-        with _working_directory_importable():
+        with working_directory_importable():
             module = _call(_import(architecture.name), architecture)
         if not isinstance(module, nn.Module):
             raise ModelError(f"model.name={architecture.name} made no torch.nn.Module: {type(module).__name__}")
@@ -85,7 +84,7 @@ class PythonProvider(ModelProvider):
 
     def divides_width(self, name: str) -> bool:
         """Whether the function has a parameter of that name."""
-        with _working_directory_importable():
+        with working_directory_importable():
             return "width_divisor" in inspect.signature(_import(name)).parameters
 
 
@@ -139,13 +138,3 @@ def _import(name: str) -> Callable[..., Any]:
     if not callable(found):
         raise ModelError(f"model.name={name}: {attribute} can't be called; name a function or a class")
     return found  # type: ignore[no-any-return]
-
-
-@contextmanager
-def _working_directory_importable() -> Iterator[None]:
-    entry = str(Path.cwd())
-    sys.path.insert(0, entry)
-    try:
-        yield
-    finally:
-        sys.path.remove(entry)

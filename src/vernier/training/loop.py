@@ -51,6 +51,7 @@ def train(setup: Setup, run: RunDirectory, display: Display) -> Outcome:
     """
     restored = restore(setup, run)
     training = Training(restored.setup, run, restored.state, display)
+    training.learning_rate = settled(setup.config.optimizer.lr) * _factor(training, max(training.state.step - 1, 0))
     callbacks = Callbacks(make_callbacks(training.setup, run, training.state))
     callbacks.load_state_dicts(restored.callbacks)
     with catch_stop_signals() as stop, callbacks.watching(training):
@@ -146,7 +147,8 @@ def _is_last(training: Training) -> bool:
 
 def _set_learning_rate(training: Training) -> None:
     setup, state = training.setup, training.state
-    factor = setup.parts.learning_rate_factor(state.step) * state.lr_scale
+    factor = _factor(training, state.step)
+    training.learning_rate = settled(setup.config.optimizer.lr) * factor
     for group, rate in zip(setup.optimizer.param_groups, setup.base_learning_rates, strict=True):
         group["lr"] = rate * factor
     if setup.parts.momentum is not None:
@@ -184,14 +186,14 @@ def _validate(training: Training, callbacks: Callbacks) -> Measures | None:
 def _log_step(training: Training, result: StepResult, callbacks: Callbacks) -> None:
     setup, state = training.setup, training.state
     loss_sum, _, count = setup.group.sum(*result.sums.tolist())
-    callbacks.step_logged(training, {"epoch": state.epoch + 1, "lr": _rate(training), "loss": loss_sum / count})
+    callbacks.step_logged(training, {"epoch": state.epoch + 1, "lr": training.learning_rate, "loss": loss_sum / count})
 
 
 def _log_epoch(training: Training, measures: Measures | None, callbacks: Callbacks) -> None:
     setup, state = training.setup, training.state
     loss_sum, correct, count = setup.group.sum(state.loss_sum, state.correct, state.count)
     speed = state.images / state.seconds if state.seconds else 0.0
-    values = {"lr": _rate(training), "train_loss": loss_sum / count, "train_accuracy": correct / count}
+    values = {"lr": training.learning_rate, "train_loss": loss_sum / count, "train_accuracy": correct / count}
     if measures is not None:
         values |= {f"val_{name}": value for name, value in {**measures.values, **training.extra_measures}.items()}
     values |= {"seconds": round(state.seconds, 6), "images_per_second": round(speed, 1)}
@@ -210,8 +212,6 @@ def _in_words(training: Training, measures: Measures | None) -> str:
     return f"val loss {measures.values['loss']:.4f}{monitored} (n={measures.n})"
 
 
-def _rate(training: Training) -> float:
-    """`optimizer.lr` as the schedule and the callbacks have it at the last step; single groups may have another."""
-    step = max(training.state.step - 1, 0)
-    factor = training.setup.parts.learning_rate_factor(step) * training.state.lr_scale
-    return settled(training.setup.config.optimizer.lr) * factor
+def _factor(training: Training, step: int) -> float:
+    """What the schedule and the callbacks make of a learning rate."""
+    return training.setup.parts.learning_rate_factor(step) * training.state.lr_scale

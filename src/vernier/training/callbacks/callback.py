@@ -27,6 +27,7 @@ class Training:
         save_requested: Set it in `step_end` to have a checkpoint written after the step. One process is enough.
         stop_requested: Set it in `step_end`, to a reason, to have the training end after the step. One process is
             enough.
+        learning_rate: That of the last step; parameter groups may have others besides.
         extra_measures: Measures besides those of the validation set, of the validation at hand.
     """
 
@@ -36,6 +37,7 @@ class Training:
     display: Display
     save_requested: bool = False
     stop_requested: str | None = None
+    learning_rate: float = 0.0
     extra_measures: dict[str, float] = field(default_factory=dict)
 
     @property
