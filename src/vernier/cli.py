@@ -3,18 +3,26 @@
 import json
 import sys
 from collections.abc import Callable, Sequence
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from vernier import __version__
 from vernier.cli_help import HELP, VERB_HELP
+from vernier.cli_words import (
+    only_word,
+    take_choice,
+    take_count,
+    take_image_size,
+    take_path,
+    take_provider,
+    take_seconds,
+    take_switch,
+    take_value,
+)
 from vernier.errors import VernierError
 
 _SOON = 10
 """So many networks are built without saying that it takes time."""
-
-
 _WIDEST_PLOT = 120
 
 
@@ -83,7 +91,7 @@ def _train(words: list[str]) -> int:
     from vernier.config.overrides import split_config_argument
     from vernier.training.seeds import summary_table
 
-    as_json = _take_switch(words, "--json")
+    as_json = take_switch(words, "--json")
     file, overrides = split_config_argument(words)
     loaded = api.read_config(file, *overrides)
     if loaded.config.train.seeds is None:
@@ -100,7 +108,7 @@ def _train(words: list[str]) -> int:
 def _quickstart(words: list[str]) -> int:
     from vernier import api
 
-    as_json = _take_switch(words, "--json")
+    as_json = take_switch(words, "--json")
     end = api.quickstart(*words)
     if not as_json:
         _congratulate(end.result, end.run.path)
@@ -121,8 +129,8 @@ def _congratulate(result: dict[str, Any], run: Path) -> None:
 def _resume(words: list[str]) -> int:
     from vernier import api
 
-    as_json = _take_switch(words, "--json")
-    run = _take_path(words, "resume", "RUN")
+    as_json = take_switch(words, "--json")
+    run = take_path(words, "resume", "RUN")
     return _end(api.resume(run, *words), as_json)
 
 
@@ -137,10 +145,10 @@ def _evaluate(words: list[str]) -> int:
     from vernier import api
     from vernier.evaluation.tables import measures_table, per_class_table
 
-    as_json = _take_switch(words, "--json")
-    trust = _take_switch(words, "--trust")
-    split, output = _take_value(words, "--split"), _take_value(words, "--output")
-    bundle = _take_path(words, "evaluate", "BUNDLE or RUN")
+    as_json = take_switch(words, "--json")
+    trust = take_switch(words, "--trust")
+    split, output = take_value(words, "--split"), take_value(words, "--output")
+    bundle = take_path(words, "evaluate", "BUNDLE or RUN")
     report = api.evaluate(bundle, *words, split=split, output=Path(output) if output else None, trust=trust)
     if as_json:
         _print_json(report.to_json())
@@ -152,8 +160,8 @@ def _evaluate(words: list[str]) -> int:
 def _compare(words: list[str]) -> int:
     from vernier import api
 
-    as_json, trust, split = _take_switch(words, "--json"), _take_switch(words, "--trust"), _take_value(words, "--split")
-    first, second = (_take_path(words, "compare", f"{which} run, bundle or CSV file") for which in ("first", "second"))
+    as_json, trust, split = take_switch(words, "--json"), take_switch(words, "--trust"), take_value(words, "--split")
+    first, second = (take_path(words, "compare", f"{which} run, bundle or CSV file") for which in ("first", "second"))
     _print_result(api.compare(first, second, *words, split=split, trust=trust), as_json)
     return 0
 
@@ -162,11 +170,11 @@ def _predict(words: list[str]) -> int:
     from vernier import api
     from vernier.deploy import predict as writing
 
-    as_json, probabilities = _take_switch(words, "--json"), _take_switch(words, "--probabilities")
-    trust = _take_switch(words, "--trust")
-    csv, jsonl = _take_value(words, "--csv"), _take_value(words, "--jsonl")
-    top_k, batch_size = _take_count(words, "predict", "--top-k", 1), _take_count(words, "predict", "--batch-size", 32)
-    bundle = _take_path(words, "predict", "BUNDLE or RUN")
+    as_json, probabilities = take_switch(words, "--json"), take_switch(words, "--probabilities")
+    trust = take_switch(words, "--trust")
+    csv, jsonl = take_value(words, "--csv"), take_value(words, "--jsonl")
+    top_k, batch_size = take_count(words, "predict", "--top-k", 1), take_count(words, "predict", "--batch-size", 32)
+    bundle = take_path(words, "predict", "BUNDLE or RUN")
     result = api.predict(bundle, words, top_k=top_k, batch_size=batch_size, trust=trust)
     if csv:
         writing.write_csv(Path(csv), result, probabilities=probabilities)
@@ -180,9 +188,9 @@ def _predict(words: list[str]) -> int:
 
 
 def _benchmark(words: list[str]) -> int:
-    as_json, end_to_end = _take_switch(words, "--json"), _take_switch(words, "--end-to-end")
-    seconds = _take_seconds(words)
-    what = _take_choice(words, "benchmark", "what to measure", ("train", "pipeline"))
+    as_json, end_to_end = take_switch(words, "--json"), take_switch(words, "--end-to-end")
+    seconds = take_seconds(words)
+    what = take_choice(words, "benchmark", "what to measure", ("train", "pipeline"))
     from vernier import api
     from vernier.config.overrides import split_config_argument
 
@@ -196,8 +204,8 @@ def _benchmark(words: list[str]) -> int:
 
 
 def _find(words: list[str]) -> int:
-    as_json = _take_switch(words, "--json")
-    what = _take_choice(words, "find", "what to find", ("batch_size", "lr"))
+    as_json = take_switch(words, "--json")
+    what = take_choice(words, "find", "what to find", ("batch_size", "lr"))
     from vernier import api
     from vernier.config.overrides import split_config_argument
 
@@ -210,10 +218,10 @@ def _find(words: list[str]) -> int:
 def _plot_schedule(words: list[str]) -> int:
     from shutil import get_terminal_size
 
-    as_json = _take_switch(words, "--json")
-    output, csv = _take_value(words, "--output") or "schedule.png", _take_value(words, "--csv")
-    steps_per_epoch = _take_count(words, "plot-schedule", "--steps-per-epoch", 0) or None
-    images = _take_count(words, "plot-schedule", "--images", 0) or None
+    as_json = take_switch(words, "--json")
+    output, csv = take_value(words, "--output") or "schedule.png", take_value(words, "--csv")
+    steps_per_epoch = take_count(words, "plot-schedule", "--steps-per-epoch", 0) or None
+    images = take_count(words, "plot-schedule", "--images", 0) or None
     from vernier import api
     from vernier.config.overrides import split_config_argument
 
@@ -242,9 +250,9 @@ def _models(words: list[str]) -> int:
         return _show_model(words[1:])
     from vernier.models import catalog, catalog_text
 
-    as_json, classes = _take_switch(words, "--json"), _take_count(words, "models", "--classes", catalog.CLASSES)
-    size, provider = _take_image_size(words), _take_provider(words, catalog.LISTED)
-    pattern = _only_word(words, "models", "pattern") if words else "*"
+    as_json, classes = take_switch(words, "--json"), take_count(words, "models", "--classes", catalog.CLASSES)
+    size, provider = take_image_size(words), take_provider(words, catalog.LISTED)
+    pattern = only_word(words, "models", "pattern") if words else "*"
     rows = catalog.find_rows(pattern, provider)
     if not rows:
         close = ", ".join(catalog.nearest_names(pattern))
@@ -263,9 +271,9 @@ def _models(words: list[str]) -> int:
 def _show_model(words: list[str]) -> int:
     from vernier.models.catalog import CLASSES
 
-    as_json, classes = _take_switch(words, "--json"), _take_count(words, "models", "--classes", CLASSES)
-    size, frozen = _take_image_size(words), _take_value(words, "--frozen")
-    name = _take_path(words, "models", "NAME")
+    as_json, classes = take_switch(words, "--json"), take_count(words, "models", "--classes", CLASSES)
+    size, frozen = take_image_size(words), take_value(words, "--frozen")
+    name = take_path(words, "models", "NAME")
     overrides = [f"model.name={name}", *words, *([] if frozen is None else [f"model.frozen={frozen}"])]
     from vernier.config.loading import load_config
     from vernier.models.layer_table import layer_table
@@ -278,7 +286,7 @@ def _show_model(words: list[str]) -> int:
 def _config(words: list[str]) -> int:
     from vernier.config.overrides import split_config_argument
 
-    if _take_switch(words, "--schema"):
+    if take_switch(words, "--schema"):
         from vernier.config.json_schema import json_schema
 
         _print_json(json_schema())
@@ -286,7 +294,7 @@ def _config(words: list[str]) -> int:
     from vernier.config.loading import load_config
     from vernier.config.writing import config_text
 
-    as_json = _take_switch(words, "--json")
+    as_json = take_switch(words, "--json")
     file, overrides = split_config_argument(words)
     config = load_config(file, overrides, checks=()).config
     if as_json:
@@ -294,92 +302,6 @@ def _config(words: list[str]) -> int:
     else:
         print(config_text(config, {}), end="")
     return 0
-
-
-class UsageError(VernierError):
-    """A verb's words are off."""
-
-    def __init__(self, verb: str, problem: str) -> None:
-        super().__init__(f"{problem}\n{VERB_HELP[verb]}")
-
-
-def _take_switch(words: list[str], name: str) -> bool:
-    found = name in words
-    while name in words:
-        words.remove(name)
-    return found
-
-
-def _take_value(words: list[str], name: str) -> str | None:
-    for place, word in enumerate(words):
-        if word == name and place + 1 < len(words):
-            del words[place]
-            return words.pop(place)
-        if word.startswith(f"{name}="):
-            return words.pop(place).partition("=")[2]
-    return None
-
-
-def _take_count(words: list[str], verb: str, name: str, default: int) -> int:
-    text = _take_value(words, name)
-    if text is not None and not (text.isdecimal() and int(text) > 0):
-        raise UsageError(verb, f"{name} takes a whole number, at least 1, not {text!r}")
-    return default if text is None else int(text)
-
-
-def _take_image_size(words: list[str]) -> tuple[int, int, int] | None:
-    """`--input-size H W [C]`; three channels when they are not given."""
-    if "--input-size" not in words:
-        return None
-    start = words.index("--input-size")
-    numbers = list(takewhile(str.isdecimal, words[start + 1 : start + 4]))
-    sizes = [int(number) for number in numbers]
-    if len(sizes) < 2 or 0 in sizes:
-        raise UsageError("models", f"--input-size takes two or three whole numbers, not {' '.join(numbers)!r}")
-    del words[start : start + 1 + len(sizes)]
-    height, width, channels = (*sizes, 3)[:3]
-    return height, width, channels
-
-
-def _take_provider(words: list[str], choices: tuple[str, ...]) -> Any:
-    given = _take_value(words, "--provider")
-    if given not in (None, *choices):
-        raise UsageError("models", f"--provider takes {', '.join(choices)}, not {given!r}")
-    return given
-
-
-def _only_word(words: list[str], verb: str, what: str) -> str:
-    if len(words) > 1 or words[0].startswith("-"):
-        raise UsageError(verb, f"one {what} at a time, not {' '.join(words)}")
-    return words[0]
-
-
-def _take_seconds(words: list[str]) -> float:
-    text = _take_value(words, "--seconds") or "10"
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise UsageError("benchmark", f"--seconds takes a number above 0, not {text!r}")
-    return seconds
-
-
-def _take_choice(words: list[str], verb: str, what: str, choices: tuple[str, ...]) -> str:
-    given = words.pop(0) if words else ""
-    if given in choices:
-        return given
-    from difflib import get_close_matches
-
-    close = get_close_matches(given, choices, n=1)
-    hint = f", not {given!r}{f'; did you mean {close[0]!r}?' if close else ''}" if given else ""
-    raise UsageError(verb, f"say {what}: {' or '.join(choices)}{hint}")
-
-
-def _take_path(words: list[str], verb: str, what: str) -> str:
-    if not words or "=" in words[0] or words[0].startswith("-"):
-        raise UsageError(verb, f"name the {what} first")
-    return words.pop(0)
 
 
 def _print_json(value: Any) -> None:

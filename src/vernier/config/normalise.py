@@ -170,9 +170,11 @@ def _spell_out(nested: Nested, section: str, name: str) -> Nested:
 
 
 def _is_no_item(value: Any, annotation: Any) -> bool:
-    """Whether a single value stands for itself: null, a fixed word, or brackets that could not be read."""
+    """Whether a single value stands for itself: null, a fixed word spelt right or wrong, unreadable brackets."""
     if isinstance(value, str):
-        return value in literal_words(annotation) or value.startswith(("[", "{"))
+        words = literal_words(annotation)
+        misspelt = bool(words) and bare(item_type(annotation)) in (int, float)
+        return value in words or misspelt or value.startswith(("[", "{"))
     # A count where a field takes a count or a list of numbers.
     return value is None or (isinstance(value, int) and int in map(bare, members(annotation)))
 
