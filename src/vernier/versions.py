@@ -1,6 +1,7 @@
 """The versions that a result depends on."""
 
 import platform
+from functools import cache
 from importlib.metadata import version
 
 from vernier import __version__
@@ -17,6 +18,7 @@ _PACKAGES = (
 )
 
 
+@cache
 def versions() -> dict[str, str]:
     """Name -> version of Vernier, Python and the packages that shape results."""
     return {

@@ -1,8 +1,11 @@
+from collections import OrderedDict
+
 import pytest
 import torch
 from torch import nn
 
-from vernier.training.slow_layers import find_slow_layers, keep_in_fp32
+from vernier.errors import ConfigError
+from vernier.training.slow_layers import check_fp32_layers, find_slow_layers, keep_in_fp32
 
 
 class Net(nn.Module):
@@ -91,3 +94,10 @@ def test_only_slow_grouped_convolutions_are_found(images, monkeypatch):
 
 def test_layers_are_really_timed(images):
     assert set(find_slow_layers(Net().train(), images)) <= {"deep", "deeper"}
+
+
+def test_a_layer_that_is_not_there_is_an_error_that_names_the_nearest():
+    model = nn.Sequential(OrderedDict(stem=nn.Conv2d(3, 4, 3), head=nn.Linear(4, 2)))
+    check_fp32_layers(model, ["stem"])
+    with pytest.raises(ConfigError, match=r"train\.fp32_layers: names no layer: 'sten'\. Did you mean 'stem'"):
+        check_fp32_layers(model, ["sten"])

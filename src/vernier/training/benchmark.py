@@ -24,6 +24,7 @@ from vernier.models.freeze import set_training_mode
 from vernier.training.choices import Resolved
 from vernier.training.log import logger
 from vernier.training.parts import Dataset, Parts, build_parts, open_dataset
+from vernier.training.progressive import at_full_size
 from vernier.training.resolve import resolve
 from vernier.training.run_directory import run_name
 from vernier.training.runtime import make_fabric, process_settings
@@ -148,7 +149,8 @@ def _resolved(loaded: LoadedConfig, dataset: Dataset) -> Resolved:
 
 @contextmanager
 def _opened(parts: Parts) -> Iterator[Setup]:
-    """A training in a process with its settings."""
+    """A training at full size in a process with its settings."""
+    parts = replace(parts, config=at_full_size(parts.config))
     with process_settings(parts.config):
         fabric = make_fabric(parts.config.train)
         fabric.launch()

@@ -44,6 +44,7 @@ from vernier.scenario.overriding import all_evaluators, model_with_parameters, o
 from vernier.training.limits import limited_order
 from vernier.training.progressive import check_sizes, resized_to
 from vernier.training.resolve import training_operations
+from vernier.training.slow_layers import check_fp32_layers
 from vernier.training.steps import Steps
 
 _INITIAL_WEIGHTS = 2**40
@@ -200,6 +201,7 @@ def build_parts(config: Config, dataset: Dataset, say: Callable[[str], None], bu
     model, weights = make_model(config, architecture, say) if built is None else (built.model, built.weights)
     model.to(memory_format=memory_format(config))
     _check_batchnorm(config, model)
+    check_fp32_layers(model, settled(config.train.fp32_layers))
     if built is None:
         check_sizes(model, config, steps.epochs_begun)
     return Parts(

@@ -24,8 +24,13 @@ def resized_to(size: tuple[int, int], operations: Sequence[AnyOperation]) -> tup
 
 def for_measuring(config: Config) -> Config:
     """The config with all batches at full size, which take most time and memory, and none of them mixed."""
-    augment = config.augment.model_copy(update={"progressive": None, "mix": None})
-    return config.model_copy(update={"augment": augment})
+    full = at_full_size(config)
+    return full.model_copy(update={"augment": full.augment.model_copy(update={"mix": None})})
+
+
+def at_full_size(config: Config) -> Config:
+    """The config with all batches at full size."""
+    return config.model_copy(update={"augment": config.augment.model_copy(update={"progressive": None})})
 
 
 def check_sizes(model: nn.Module, config: Config, epochs: int) -> None:

@@ -13,6 +13,9 @@ from typing import Final, final
 import torch
 from torch import Tensor, nn
 
+from vernier.data.wording import did_you_mean
+from vernier.errors import ConfigError, ConfigProblem
+
 _GAIN: Final = 1.5
 """A layer stays in fp32 when bf16 takes at least this many times as long: the casts around it are not free."""
 
@@ -59,6 +62,19 @@ def find_slow_layers(model: nn.Module, images: Tensor) -> tuple[str, ...]:
         if call.kind not in slow:
             slow[call.kind] = _seconds(call, torch.bfloat16) > _GAIN * _seconds(call, torch.float32)
     return tuple(dict.fromkeys(call.name for call in calls if slow[call.kind]))
+
+
+def check_fp32_layers(model: nn.Module, names: Collection[str]) -> None:
+    """Look for the layers of `train.fp32_layers`.
+
+    Raises:
+        ConfigError: the network has no layer of a name.
+    """
+    known = [name for name, _ in model.named_modules() if name]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        message = f"names no layer: {unknown[0]!r}.{did_you_mean(unknown[0], known)} `vernier models show` lists them"
+        raise ConfigError([ConfigProblem("train.fp32_layers", message)])
 
 
 def keep_in_fp32(model: nn.Module, names: Collection[str]) -> None:

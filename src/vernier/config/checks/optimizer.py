@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from vernier.config.checks.finding import Check, Finding
-from vernier.config.optimizer import MuonConfig
+from vernier.config.optimizer import MuonConfig, RMSpropConfig
 from vernier.config.root import Config
 
 
@@ -30,7 +30,15 @@ def blocks_train(config: Config) -> Iterator[Finding]:
         yield Finding("optimizer.name", message, relies_on)
 
 
+def centred_rmsprop_has_an_average(config: Config) -> Iterator[Finding]:
+    """With averages of one step the estimate of the variance is 0, and the step divides by it."""
+    optimizer = config.optimizer
+    if isinstance(optimizer, RMSpropConfig) and optimizer.centered and optimizer.rho == 0:
+        yield Finding("optimizer.rho", "must be above 0 with optimizer.centered; got 0", ("optimizer.centered",))
+
+
 CHECKS: tuple[Check, ...] = (
+    centred_rmsprop_has_an_average,
     groups_change_something,
     blocks_train,
 )
