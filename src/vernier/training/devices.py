@@ -34,8 +34,9 @@ def choose_devices(choices: Choices) -> None:
     several = _count(choices) * choices.current("train.num_nodes") > 1
     choices.choose("train.strategy", "ddp" if several else "single", "several devices" if several else "one device")
     _choose_sync_batchnorm(choices, several)
-    if choices.current("train.strategy") == "ddp":
-        check_strategy_kwargs(train.strategy_kwargs)
+    strategy = choices.current("train.strategy")
+    if strategy != "single":
+        check_strategy_kwargs(strategy, train.strategy_kwargs)
 
 
 def check_devices(train: TrainConfig) -> None:
@@ -146,6 +147,8 @@ def _choose_sync_batchnorm(choices: Choices, several: bool) -> None:
         choices.choose(key, False, "whitening statistics can't be synchronised")
     elif several and choices.config.train.freeze_batchnorm:
         choices.choose(key, False, "train.freeze_batchnorm")
+    elif several and choices.current("train.strategy") == "fsdp":
+        choices.choose(key, True, "with fsdp nothing else keeps the processes' statistics equal")
     elif several and on_gpus:
         choices.choose(key, True, "a GPU's share of a batch is small")
     else:

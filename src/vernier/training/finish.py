@@ -16,6 +16,7 @@ from vernier.models.freeze import count_parameters
 from vernier.training.log import logger
 from vernier.training.run_directory import RunDirectory
 from vernier.training.setup import Setup
+from vernier.training.sharding import load_model_state
 from vernier.training.state import TrainState
 from vernier.training.validate import SplitName, measured, save_model, split_logits, split_positions
 from vernier.versions import versions
@@ -60,7 +61,7 @@ def interrupted_result(setup: Setup, run: RunDirectory, state: TrainState) -> di
 
 def _load_best(setup: Setup, run: RunDirectory) -> None:
     setup.group.barrier()
-    setup.model.load_state_dict(load_file(run.bundle(setup.config.run, "best") / "model.safetensors"))
+    load_model_state(setup.model, load_file(run.bundle(setup.config.run, "best") / "model.safetensors"))
 
 
 def _score(setup: Setup, run: RunDirectory, split: SplitName) -> Measures | None:

@@ -69,20 +69,32 @@ def train(setup: Setup, run: RunDirectory, display: Display) -> Outcome:
     return Outcome(training.state, 0)
 
 
+@dataclass
+class _Pace:
+    """Within an epoch: when to log and to read losses, what is unread, and since when time counts as training."""
+
+    log: Timer
+    read: Timer
+    unread: UnreadSteps
+    begin: float
+
+    @staticmethod
+    def of(setup: Setup, step: int) -> "_Pace":
+        every = _READ_EVERY.get(setup.group.device.type, _EVERY_STEP)
+        log = Timer(setup.config.train.log_every, setup.steps, step)
+        return _Pace(log, Timer(every, setup.steps, step), UnreadSteps(), time.perf_counter())
+
+
 def _train_epoch(training: Training, callbacks: Callbacks, stop: StopRequest) -> int:
     """Train the rest of the current epoch; returns the signal that ended it early, or 0."""
-    setup, state = training.setup, training.state
-    steps, device = setup.steps, setup.group.device
+    setup, state, steps = training.setup, training.state, training.setup.steps
     step = make_step(setup)
-    log_due = Timer(setup.config.train.log_every, steps, state.step)
-    read_due = Timer(_READ_EVERY.get(device.type, _EVERY_STEP), steps, state.step)
     set_training_mode(setup.model, setup.config.train.freeze_batchnorm)
     training.display.begin(f"epoch {state.epoch + 1}/{setup.config.train.epochs}", steps.batches_per_epoch)
-    unread = UnreadSteps()
-    begin = time.perf_counter()
-    for batch in on_device(setup.loader.epoch(state.epoch, state.batch), device):
+    pace = _Pace.of(setup, state.step)
+    for batch in on_device(setup.loader.epoch(state.epoch, state.batch), setup.group.device):
         result = _add_gradients(training, step, batch)
-        unread.add(state.batch, result)
+        pace.unread.add(state.batch, result)
         state.batch += 1
         state.images += batch.global_count
         if state.batch % steps.accumulate and state.batch < steps.batches_per_epoch:
@@ -90,37 +102,44 @@ def _train_epoch(training: Training, callbacks: Callbacks, stop: StopRequest) ->
         step.update()
         state.step += 1
         now = time.perf_counter()
-        state.seconds, begin = state.seconds + now - begin, now
+        state.seconds, pace.begin = state.seconds + now - pace.begin, now
         callbacks.step_end(training, batch, result)
-        log = state.step == 1 or log_due.is_due(state.step)
-        if read_due.is_due(state.step) or log or training.save_requested or stop.signal_number or _is_last(training):
-            read_due.restart(state.step)
-            unread.read_into(state)
-        broken, signal_number, save, end = setup.group.any(
-            not isfinite(state.loss_sum), stop.signal_number, training.save_requested, bool(training.stop_requested)
-        )
-        if broken:
-            raise not_finite_error(training, unread)
-        training.display.advance(state.batch, f"loss {state.loss_sum / max(state.count, 1):.3f}")
-        if log:
-            log_due.restart(state.step)
-            _log_step(training, result, callbacks)
-        if not _is_last(training) and comes_up(setup.config.evaluate.every, steps, state.step):
-            logger.info("step %d: %s", state.step, _in_words(training, _validate(training, callbacks)))
-            set_training_mode(setup.model, setup.config.train.freeze_batchnorm)
-            begin = time.perf_counter()
-        if signal_number or (save and not _is_last(training)):
-            unread.read_into(state)
-            save_state(setup, training.run, state, callbacks.state_dicts())
-        training.save_requested = False
-        if signal_number:
-            return int(signal_number)
-        if end:
-            state.stopped_early = training.stop_requested or "another process asked for it"
-        if training.is_over:
-            break
-    unread.read_into(state)
+        signal_number = _after_step(training, callbacks, stop, pace, result)
+        if signal_number or training.is_over:
+            return signal_number
     return 0
+
+
+def _after_step(training: Training, callbacks: Callbacks, stop: StopRequest, pace: _Pace, result: StepResult) -> int:
+    """Read losses, log, validate and save as far as each is due; returns the signal that asks for an end, or 0."""
+    setup, state = training.setup, training.state
+    log = state.step == 1 or pace.log.is_due(state.step)
+    validation = not _is_last(training) and comes_up(setup.config.evaluate.every, setup.steps, state.step)
+    asked = training.save_requested or training.stop_requested or stop.signal_number
+    if pace.read.is_due(state.step) or log or validation or asked or _is_last(training):
+        pace.read.restart(state.step)
+        pace.unread.read_into(state)
+    broken, signal_number, save, end = setup.group.any(
+        not isfinite(state.loss_sum), stop.signal_number, training.save_requested, bool(training.stop_requested)
+    )
+    if broken:
+        raise not_finite_error(training, pace.unread)
+    training.display.advance(state.batch, f"loss {state.loss_sum / max(state.count, 1):.3f}")
+    if log:
+        pace.log.restart(state.step)
+        _log_step(training, result, callbacks)
+    if validation:
+        logger.info("step %d: %s", state.step, _in_words(training, _validate(training, callbacks)))
+        set_training_mode(setup.model, setup.config.train.freeze_batchnorm)
+        pace.begin = time.perf_counter()
+    if signal_number or (save and not _is_last(training)):
+        pace.unread.read_into(state)
+        save_state(setup, training.run, state, callbacks.state_dicts())
+    training.save_requested = False
+    if end and not signal_number:
+        state.stopped_early = training.stop_requested or "another process asked for it"
+        pace.unread.read_into(state)
+    return int(signal_number)
 
 
 def _add_gradients(training: Training, step: TrainStep, batch: Batch) -> StepResult:

@@ -23,18 +23,11 @@ from vernier.training.resolve_callbacks import choose_callbacks
 from vernier.training.resolve_loss import choose_loss
 
 _SMALL = 64
-_NO_FSDP = (
-    "fsdp is not available, because checkpoints, averages and optimizers here need whole tensors; use "
-    "train.strategy=ddp, and where memory is short train.precision=bf16-true, or a smaller data.batch_size with "
-    "train.accumulate"
-)
 
 
 def _check(config: Config) -> None:
     """Check again what hung on a choice, such as the device."""
     problems = [ConfigProblem(finding.key, finding.message) for check in CHECKS for finding in check(config)]
-    if config.train.strategy == "fsdp":
-        problems.append(ConfigProblem("train.strategy", _NO_FSDP))
     if problems:
         raise ConfigError(problems)
 

@@ -9,6 +9,7 @@ import torch
 from vernier.training.log import logger
 from vernier.training.run_directory import RunDirectory
 from vernier.training.setup import Setup
+from vernier.training.sharding import load_model_state, load_optimizer_state, model_state, optimizer_state
 from vernier.training.state import TrainState
 from vernier.training.unfreezing import unfrozen_for
 
@@ -20,13 +21,14 @@ def save_state(setup: Setup, run: RunDirectory, state: TrainState, callbacks: Ma
         callbacks: State of each callback by its name.
     """
     loss_sum, correct, count = setup.group.sum(state.loss_sum, state.correct, state.count)
+    model, optimizer = model_state(setup.model), optimizer_state(setup.optimizer)
     if setup.group.rank == 0:
         totals = {"loss_sum": loss_sum, "correct": correct, "count": int(count)}
         run.checkpoints(setup.config.run).save(
             state.step,
             {
-                "model": setup.model.state_dict(),
-                "optimizer": setup.optimizer.state_dict(),
+                "model": model,
+                "optimizer": optimizer,
                 "state": state.to_dict() | totals,
                 "callbacks": dict(callbacks),
             },
@@ -58,7 +60,7 @@ def restore(setup: Setup, run: RunDirectory) -> Restored:
         return Restored(setup, TrainState(), {})
     state = TrainState.from_dict(saved["state"] | {"stopped_early": None})
     setup = unfrozen_for(setup, state.epoch)
-    setup.model.load_state_dict(saved["model"])
+    load_model_state(setup.model, saved["model"])
     _restore_optimizer(setup.optimizer, saved["optimizer"])
     if setup.group.rank != 0:
         state.loss_sum = state.correct = 0.0
@@ -71,7 +73,7 @@ def restore(setup: Setup, run: RunDirectory) -> Restored:
 def _restore_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
     """Load the optimizer's state but keep the settings of the config, which may have changed."""
     settings = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
-    optimizer.load_state_dict(saved)
+    load_optimizer_state(optimizer, saved)
     for group, wanted in zip(optimizer.param_groups, settings, strict=True):
         group.update(wanted)
 

@@ -15,7 +15,7 @@ from vernier.config.train import TrainConfig
 from vernier.training.allocator import keep_freed_memory
 from vernier.training.determinism import nondeterminism_named
 from vernier.training.fabric import Fabric, LightningEnvironment
-from vernier.training.strategies import make_ddp
+from vernier.training.strategies import make_processes
 from vernier.training.torchrun import Torchrun
 
 
@@ -29,7 +29,7 @@ def make_fabric(train: TrainConfig) -> Fabric:
             accelerator=train.accelerator,
             devices=list(train.devices) if isinstance(train.devices, tuple) else train.devices,
             num_nodes=train.num_nodes,
-            strategy=make_ddp(train.strategy_kwargs) if train.strategy == "ddp" else "auto",
+            strategy=make_processes(train.strategy_kwargs) if train.strategy in ("ddp", "fsdp") else "auto",
             precision="32-true" if train.precision == "auto" else train.precision,
             plugins=_launcher(),
         )

@@ -20,6 +20,7 @@ from vernier.training.feeds import drawing_repeats, make_mixer, make_training_fe
 from vernier.training.log import Display, LineDisplay
 from vernier.training.parts import Dataset, Parts, memory_format
 from vernier.training.runtime import Group, limit_memory
+from vernier.training.sharding import shard, skeleton_of
 from vernier.training.slow_layers import keep_in_fp32
 from vernier.training.step import TrainStep, make_train_step
 from vernier.training.steps import Steps
@@ -37,6 +38,7 @@ class Setup:
         base_learning_rates: Of each parameter group, before the schedule's factor.
         features: What stands in for images when features are cached.
         unfrozen: How many entries of `train.unfreeze` have begun.
+        skeleton: The model without weights, where `parts.model` has only shards of them.
     """
 
     parts: Parts
@@ -49,6 +51,7 @@ class Setup:
     group: Group
     features: CachedFeatures | None = None
     unfrozen: int = 0
+    skeleton: nn.Module | None = None
 
     @property
     def config(self) -> Config:
@@ -96,6 +99,7 @@ def build_setup(parts: Parts, fabric: Fabric, display: Display | None = None) ->
     limit_memory(config.train.memory_limit, fabric.device)
     if fabric.world_size > 1 and settled(config.train.sync_batchnorm):
         synchronise_batchnorm(parts.model)
+    skeleton = _sharded(parts, fabric) if config.train.strategy == "fsdp" else None
     optimizer = make_optimizer(parts.model, config.optimizer)
     base_learning_rates = tuple(group["lr"] for group in optimizer.param_groups)
     feed = make_training_feed(parts, fabric.device)
@@ -115,7 +119,27 @@ def build_setup(parts: Parts, fabric: Fabric, display: Display | None = None) ->
         mixer=make_mixer(parts, fabric.device),
     )
     group = Group(fabric.global_rank, fabric.world_size, fabric.device)
-    return Setup(parts, trained, module, wrapped_optimizer, base_learning_rates, loader, fabric, group, features)
+    return Setup(
+        parts,
+        trained,
+        module,
+        wrapped_optimizer,
+        base_learning_rates,
+        loader,
+        fabric,
+        group,
+        features,
+        skeleton=skeleton,
+    )
+
+
+def _sharded(parts: Parts, fabric: Fabric) -> nn.Module:
+    """Cut the model into shards; returns what is left of it without weights."""
+    if parts.config.train.precision == "bf16-true":
+        parts.model.to(torch.bfloat16)
+    skeleton = skeleton_of(parts.model)
+    shard(parts.model, fabric.device, fabric.world_size, **parts.config.train.strategy_kwargs)
+    return skeleton
 
 
 def _compiled(parts: Parts, fabric: Fabric) -> nn.Module:

@@ -15,6 +15,7 @@ from vernier.optim.clipping import clip_global_norm_, clip_parameter_norms_, cli
 from vernier.optim.l2 import add_l2_gradients_
 from vernier.training.fabric import Fabric
 from vernier.training.parts import Parts
+from vernier.training.sharding import clip_sharded_norm_, gradients_not_yet_exchanged
 from vernier.training.sync_batchnorm import statistics_with
 
 
@@ -92,6 +93,8 @@ class TrainStep:
         """Gradients that are added within stay in this process, because more are to come."""
         if self.fabric.world_size == 1:
             return nullcontext()
+        if self.train.strategy == "fsdp":
+            return gradients_not_yet_exchanged(self.module.module)  # type: ignore[arg-type]
         context: AbstractContextManager[None] = self.fabric.no_backward_sync(self.module)  # type: ignore[arg-type]
         return context
 
@@ -114,7 +117,8 @@ class TrainStep:
         if train.gradient_clip_parameter_norm is not None:
             clip_parameter_norms_(parameters, train.gradient_clip_parameter_norm)
         if train.gradient_clip_norm is not None:
-            clip_global_norm_(parameters, train.gradient_clip_norm)
+            clip = clip_sharded_norm_ if train.strategy == "fsdp" else clip_global_norm_
+            clip(parameters, train.gradient_clip_norm)
 
 
 def make_train_step(

@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from torch import nn
 
 from vernier.config.settled import settled
 from vernier.evaluation.evaluators import with_evaluators
@@ -15,6 +16,7 @@ from vernier.training.limits import ONE_BATCH, limited_positions, validation_pos
 from vernier.training.provenance import provenance
 from vernier.training.run_directory import RunDirectory
 from vernier.training.setup import Setup
+from vernier.training.sharding import Evaluated, whole_model
 from vernier.training.state import TrainState
 from vernier.versions import versions
 
@@ -49,15 +51,25 @@ def split_positions(setup: Setup, split: SplitName) -> np.ndarray:
 
 def split_logits(setup: Setup, positions: np.ndarray) -> np.ndarray:
     """The model's outputs for samples, float32 (n, outputs), in order; processes share the work."""
-    mine = positions[setup.group.rank :: setup.group.world_size]
+    mine = _share(positions, setup)
     logits = _whole_model_logits(setup, mine) if setup.features is None else setup.features.logits(mine)
     rows = torch.from_numpy(logits).to(setup.group.device)
     return setup.group.gather_rows(rows, len(positions)).cpu().numpy()
 
 
+def _share(positions: np.ndarray, setup: Setup) -> np.ndarray:
+    """The positions of this process; as many in every one where all have to compute the same batches."""
+    rank, processes = setup.group.rank, setup.group.world_size
+    if setup.skeleton is not None:
+        # Blocks of a sharded model wait for all processes. What is left over repeats the first ones.
+        positions = np.resize(positions, -(-len(positions) // processes) * processes)
+    return positions[rank::processes]
+
+
 def _whole_model_logits(setup: Setup, positions: np.ndarray) -> np.ndarray:
+    sharded = setup.skeleton is not None
     return predict_logits(
-        setup.model,
+        Evaluated(setup.model) if sharded else setup.model,
         setup.dataset.store,
         positions,
         setup.parts.preprocessing,
@@ -70,13 +82,18 @@ def _whole_model_logits(setup: Setup, positions: np.ndarray) -> np.ndarray:
 
 
 def save_model(setup: Setup, run: RunDirectory, name: Literal["best", "final"], state: TrainState) -> None:
-    """Save the model as a bundle. Every process may call this; the first one writes."""
+    """Save the model as a bundle. Every process calls this; the first one writes."""
+    model = setup.model if setup.skeleton is None else whole_model(setup.model, setup.skeleton)
     if setup.group.rank == 0:
-        save_bundle_to(run.bundle(setup.config.run, name), setup, state)
+        _save_bundle(run.bundle(setup.config.run, name), model, setup, state)
 
 
 def save_bundle_to(path: Path, setup: Setup, state: TrainState) -> None:
-    """Save the model as it is now, with the measures of the last validation."""
+    """Save the model as it is now, with the measures of the last validation; not one in shards."""
+    _save_bundle(path, setup.model, setup, state)
+
+
+def _save_bundle(path: Path, model: nn.Module, setup: Setup, state: TrainState) -> None:
     unfinished = state.batch > 0
     info = BundleInfo(
         architecture=setup.parts.architecture,
@@ -89,4 +106,4 @@ def save_bundle_to(path: Path, setup: Setup, state: TrainState) -> None:
         versions=versions(),
         provenance=provenance(setup.config, setup.dataset),
     )
-    save_bundle(path, setup.model, info)
+    save_bundle(path, model, info)

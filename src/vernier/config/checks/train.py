@@ -40,9 +40,6 @@ def cpu_can_do_it(config: Config) -> Iterator[Finding]:
             f"processes, such as {max(2, len(train.devices))}"
         )
         yield Finding("train.devices", message, ("train.accelerator",))
-    if train.strategy == "fsdp":
-        message = "fsdp needs GPUs, but train.accelerator is cpu; use train.strategy=ddp"
-        yield Finding("train.strategy", message, ("train.accelerator",))
     if train.precision == "16-mixed":
         message = "16-mixed needs a GPU, but train.accelerator is cpu; use train.precision=bf16-mixed"
         yield Finding("train.precision", message, ("train.accelerator",))
