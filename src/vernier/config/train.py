@@ -95,8 +95,8 @@ class TrainConfig(Section):
     """`keep` lets the process keep freed memory (glibc's thresholds), which spares page faults every step;
     `system` leaves the C library as it is. auto: keep on Linux with a CPU."""
     matmul_precision: Literal["highest", "high"] | Auto = "auto"
-    """`high` lets a GPU multiply fp32 matrices in TF32 (10 bits of mantissa). auto: what `speed` finds fastest, else
-    highest."""
+    """`high` lets a GPU multiply matrices and convolve in TF32 (10 bits of mantissa). auto: what `speed` finds fastest,
+    else highest."""
     cache_features: Flag | Auto = "auto"
     """Compute the outputs of a frozen first part of the model once and train the rest on them.
     auto: when `model.frozen` leaves such a part and there is room."""

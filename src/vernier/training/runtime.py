@@ -73,7 +73,14 @@ def apply_process_settings(config: Config) -> None:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # On CUDA a few kernels have no deterministic form: there a warning has to do. Filling fresh memory guards against
     # kernels that read what they did not write, and costs a pass over every result: torch's own tests do it.
-    _Kernels(threads, train.deterministic, train.accelerator != "cpu", fill=False, precision=precision).apply()
+    _Kernels(
+        threads,
+        train.deterministic,
+        warn_only=train.accelerator != "cpu",
+        fill=False,
+        precision=precision,
+        tf32_convolutions=precision == "high",
+    ).apply()
 
 
 def limit_memory(share: float | None, device: torch.device) -> None:
@@ -105,6 +112,7 @@ class _Kernels:
     warn_only: bool
     fill: bool
     precision: str
+    tf32_convolutions: bool
 
     @staticmethod
     def of_process() -> "_Kernels":
@@ -114,6 +122,7 @@ class _Kernels:
             torch.is_deterministic_algorithms_warn_only_enabled(),
             torch.utils.deterministic.fill_uninitialized_memory,  # type: ignore[attr-defined]
             torch.get_float32_matmul_precision(),
+            torch.backends.cudnn.allow_tf32,
         )
 
     def apply(self) -> None:
@@ -124,6 +133,8 @@ class _Kernels:
             torch.use_deterministic_algorithms(self.deterministic, warn_only=self.warn_only)
         torch.utils.deterministic.fill_uninitialized_memory = self.fill  # type: ignore[attr-defined]
         torch.set_float32_matmul_precision(self.precision)
+        # torch lets convolutions have TF32 whatever matrix products have.
+        torch.backends.cudnn.allow_tf32 = self.tf32_convolutions
 
 
 @dataclass(frozen=True)
