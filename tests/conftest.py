@@ -114,3 +114,16 @@ def class_folders(tmp_path: Path, photos: dict[str, np.ndarray]) -> Path:
             crop = photo[top : top + 160 + 4 * number, left : left + 200]
             Image.fromarray(crop).save(folder / f"{name}_{number:02d}.jpg", quality=90)
     return root
+
+
+@pytest.fixture(autouse=True)
+def forget_modules_of_the_test(tmp_path_factory):
+    """Take modules that a test wrote and imported out again: another test may write one of the same name."""
+    before = len(sys.modules)
+    yield
+    if len(sys.modules) == before:
+        return
+    written = str(tmp_path_factory.getbasetemp())
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None)).startswith(written):
+            del sys.modules[name]

@@ -31,7 +31,7 @@ def import_callable(name: str, key: str) -> Callable[..., Any]:
     for part in attribute.split("."):
         if not hasattr(found, part):
             public = [other for other in dir(found) if not other.startswith("_")]
-            raise _error(key, f"{module_name} has no {attribute!r}{_hint(part, public)}")
+            raise _error(key, f"{module_name} has no {attribute!r}{_hint(part, public).removesuffix(';')}")
         found = getattr(found, part)
     if not callable(found):
         raise _error(key, f"{name} is no function or class but a {type(found).__name__}")

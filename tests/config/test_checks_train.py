@@ -55,6 +55,14 @@ def test_devices_are_a_count_or_a_list(written, devices, count):
         ["train.overfit_batches=2", "data.split.val=0"],
         ["train.strategy=ddp", "train.devices=2", "train.strategy_kwargs={static_graph: true}"],
         ["train.devices=2", "train.sync_batchnorm=true"],
+        ["train.strategy=fsdp", "train.speed=off"],
+        [
+            "train.strategy=fsdp",
+            "train.speed=off",
+            "train.devices=2",
+            "model.frozen=['0']",
+            "train.cache_features=false",
+        ],
         ["train.sync_batchnorm=false", "train.freeze_batchnorm=true"],
     ],
     ids=" ".join,
@@ -127,3 +135,67 @@ def test_what_goes_together(arguments):
 )
 def test_what_excludes_each_other(arguments, expected):
     assert problems(*arguments.split(" ")) == [expected]
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "train.precision=16-mixed",
+        "train.compile=true",
+        "train.cache_features=true",
+        "train.unfreeze=[{epoch: 2}]",
+        "train.ema=0.9",
+        "train.gradient_clip_parameter_norm=1",
+        "optimizer.name=lion",
+        "optimizer.name=muon",
+        "optimizer.lookahead={}",
+        "evaluate.extended.data={other: x}",
+        "track.tensorboard.histograms=true",
+        "track.tensorboard.graph=true",
+    ],
+)
+def test_what_shards_are_not_enough_for(argument):
+    key = argument.partition("=")[0].removesuffix(".data")
+    sharded = ("train.strategy=fsdp", "train.speed=off")
+    expected = f"{key}: does not go with train.strategy=fsdp; change it, or use train.strategy=ddp"
+    assert expected in problems(*sharded, argument)
+
+
+@pytest.mark.parametrize(
+    ("argument", "expected"),
+    [
+        (
+            "train.devices=1",
+            "train.strategy: fsdp shares the weights out over processes, and there is one; raise train.devices, or "
+            "leave it out",
+        ),
+        (
+            "train.speed=auto",
+            "train.speed: auto is measured in one process with the whole model; set train.speed=off with "
+            "train.strategy=fsdp",
+        ),
+        (
+            "data.batch_size=auto",
+            "data.batch_size: auto is measured in one process with the whole model; give a number with "
+            "train.strategy=fsdp",
+        ),
+        (
+            "optimizer.lr=auto",
+            "optimizer.lr: auto is measured in one process with the whole model; give a number with "
+            "train.strategy=fsdp",
+        ),
+        (
+            "model.frozen=backbone",
+            "train.cache_features: auto may want the whole model in each process; set it to false with "
+            "train.strategy=fsdp",
+        ),
+        (
+            "train.sync_batchnorm=false",
+            "train.sync_batchnorm: false lets the statistics of the processes drift apart with train.strategy=fsdp; "
+            "leave it out, or use train.strategy=ddp",
+        ),
+    ],
+)
+def test_what_shards_need(argument, expected):
+    speed = () if argument.startswith("train.speed") else ("train.speed=off",)
+    assert problems("train.strategy=fsdp", *speed, argument) == [expected]

@@ -8,6 +8,14 @@ from vernier.config.help_text import details, overview
 from vernier.config.root import Config
 from vernier.errors import ConfigError
 
+OPTIONAL = [
+    key
+    for key, field in all_fields().items()
+    if section_classes(field.annotation)
+    and field.default is None
+    and "." in key
+    and not key.startswith(("optimizer.", "loss."))
+]
 LEAVES = [key for key, field in all_fields().items() if not section_classes(field.annotation)]
 
 
@@ -24,9 +32,9 @@ def test_the_overview_has_a_line_for_each_key_that_all_kinds_have(width):
     lines = overview(width).splitlines()
     assert max(map(len, lines)) <= width
     told = [line.strip().split("=")[0] for line in lines if line.startswith("  ")]
-    sections = {"optimizer", "schedule", "loss"}
-    assert {key for key in LEAVES if key.split(".")[0] not in sections} <= set(told)
-    assert "optimizer.lr" in told
+    sections = ("optimizer.", "schedule.", "loss.", *(f"{key}." for key in OPTIONAL))
+    assert {key for key in LEAVES if not key.startswith(sections)} | set(OPTIONAL) <= set(told)
+    assert "  optimizer.lr=0.001 " in overview(width)
     assert "optimizer.momentum" not in told
     assert "optimizer: adamw unless you choose another: sgd, adam" in overview(width)
 

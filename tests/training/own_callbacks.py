@@ -73,3 +73,29 @@ class Terminator(Callback):
     def step_end(self, training, batch, result):
         if training.state.step == self.step:
             os.kill(os.getpid(), signal.SIGTERM)
+
+
+class Misspelt(Callback):
+    """A hook that is never called."""
+
+    def epoch_ended(self, training, values):
+        SEEN.append("never")
+
+
+class Short(Callback):
+    """A hook without all of its arguments."""
+
+    def epoch_end(self, training):
+        SEEN.append("never")
+
+
+class Opaque(Callback):
+    """Keeps what no checkpoint can hold."""
+
+    def state_dict(self):
+        return {"kept": [object()]}
+
+
+def two_arguments(evaluated, other):
+    """No evaluator."""
+    return {}

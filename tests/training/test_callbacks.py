@@ -71,6 +71,8 @@ def test_a_callback_ends_a_training_in_the_middle_of_an_epoch():
         ({"name": "training.own_callbacks:share_of_zeros"}, "must be a class derived from"),
         ({"name": "training.own_callbacks:Recorder", "kwargs": {"tags": 1}}, r"kwargs\.tags: .*did you mean 'tag'"),
         ({"name": "training.own_callbacks:Stopper"}, r"kwargs\.steps: is missing"),
+        ({"name": "training.own_callbacks:Misspelt"}, r"name: .*epoch_ended is no hook.*did you mean 'epoch_end'"),
+        ({"name": "training.own_callbacks:Short"}, r"name: .*epoch_end has to take \(self, training, values\)"),
     ],
 )
 def test_what_is_no_callback_is_an_error_before_anything_is_made(entry, message, tmp_path):
@@ -165,6 +167,24 @@ def test_more_sets_are_measured_through_a_bundle(class_folders):
     assert json.loads((end.run.path / "result.json").read_text())["final"]["val"]["again_loss"] > 0
     with pytest.raises(ConfigError, match=r"evaluate\.extended\.data\.nowhere"):
         api.train(config, "evaluate.extended.data.nowhere=missing_directory", "run.new=true")
+    with pytest.raises(ConfigError, match=r"data\.balanced: its accuracy would be called balanced_accuracy"):
+        api.train(config, f"evaluate.extended.data={{balanced: {class_folders}}}", "run.new=true")
+
+
+def test_more_sets_wait_for_a_validation(class_folders):
+    config = {
+        "data": {"source": str(class_folders), "batch_size": 2, "threads": 1},
+        "model": {"name": "resnet20_cifar", "input_size": 32},
+        "train": {"epochs": 2, "threads": 1, "speed": "off"},
+        "evaluate": {"every": "4st", "extended": {"data": {"again": str(class_folders)}}},
+    }
+    run = api.train(config).run.path
+    per_epoch = int(read_rows(run / "metrics.csv")[0]["step"])
+    rows = read_rows(run / "validations.csv")
+    validated = [int(row["step"]) for row in rows]
+    measured = [int(row["step"]) for row in rows if row["again_accuracy"]]
+    assert per_epoch not in validated, "else an epoch's end is one of the validations"
+    assert measured == [next(step for step in validated if step >= epoch * per_epoch) for epoch in (1, 2)]
 
 
 @pytest.mark.parametrize(("step", "limit"), [(18, "train.max_steps=30"), (30, "train.max_steps=30"), (36, "seed=0")])
@@ -178,3 +198,25 @@ def test_a_signal_in_the_last_step_of_an_epoch_loses_no_validation(step, limit):
     assert end.result["best"] == whole.result["best"]
     steps = [[row["step"] for row in read_rows(run / "metrics.csv")] for run in (end.run.path, whole.run.path)]
     assert steps[0] == steps[1]
+
+
+def test_a_state_that_could_not_be_read_again_is_not_written():
+    with pytest.raises(TrainingError, match=r"Opaque\['kept'\]\[0\] of a callback's state_dict is a object"):
+        api.train(custom({"name": "training.own_callbacks:Opaque"}))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["evaluate.evaluators=training.own_callbacks:no_numbers"], "must give numbers by name"),
+        (["evaluate.evaluators=training.own_callbacks:two_arguments"], "must take one argument"),
+        (
+            ["evaluate.evaluators=training.own_callbacks:share_of_zeros", "train.monitor=share_of_zero"],
+            r"Did you mean 'share_of_zeros'",
+        ),
+    ],
+)
+def test_evaluators_are_tried_before_anything_is_made(settings, message, tmp_path):
+    with pytest.raises(ConfigError, match=message):
+        api.train(BASE, *settings)
+    assert not (tmp_path / "runs").exists()

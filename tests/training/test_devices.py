@@ -162,9 +162,18 @@ def test_arguments_of_the_strategy_are_ddps(gpus, argument, message):
     assert message in found
 
 
+def test_fsdp_has_arguments_of_its_own_and_synchronises_batchnorm(gpus):
+    gpus(0)
+    sharded = ("train.strategy=fsdp", "train.devices=2", "train.accelerator=cpu")
+    assert chosen(*sharded, "train.strategy_kwargs.reshard_after_forward=false").config.train.sync_batchnorm is True
+    assert problem(*sharded, "train.strategy_kwargs.reshard_after=true") == (
+        "train.strategy_kwargs.reshard_after: fsdp has no such argument; did you mean 'reshard_after_forward'?"
+    )
+
+
 def test_arguments_reach_ddp(monkeypatch):
     made = {}
-    monkeypatch.setattr("vernier.training.strategies.DDPStrategy", lambda **kwargs: made.update(kwargs) or "ddp")
+    monkeypatch.setattr("vernier.training.strategies._Processes", lambda **kwargs: made.update(kwargs) or "ddp")
     train = chosen("train.accelerator=cpu", "train.devices=2", "train.strategy_kwargs.bucket_cap_mb=3").config.train
     assert isinstance(make_fabric(train), Fabric)
     assert made == {"bucket_cap_mb": 3}

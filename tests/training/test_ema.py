@@ -258,6 +258,7 @@ def test_more_epochs_go_on_from_weights_and_averages():
     assert same_weights(longer, api.train(BASE, *settings, "train.epochs=3", "run.name=whole"))
 
 
+@pytest.mark.slow
 @in_training
 def test_two_processes_have_the_averages_of_one(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))

@@ -207,8 +207,6 @@ def test_batchnorm_refuses_single_images_by_name_of_the_key():
 def test_what_the_chosen_device_can_not_do_is_refused_by_name():
     with pytest.raises(ConfigError, match=r"train\.precision.*bf16-mixed"):
         api.train(BASE, "train.precision=16-mixed")
-    with pytest.raises(ConfigError, match=r"train\.strategy.*ddp"):
-        api.train(BASE, "train.strategy=fsdp")
 
 
 def test_a_monitor_that_the_task_does_not_have():

@@ -75,6 +75,7 @@ def test_muon_lookahead_and_layer_decay_survive_an_interruption_too(tmp_path):
     assert same_weights(api.train(config, *STAGED, "run.root=cut"), whole)
 
 
+@pytest.mark.slow
 def test_two_processes_equal_one(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
     staged = ("train.epochs=2", "model.frozen=backbone", "train.unfreeze=[{epoch: 2}]")

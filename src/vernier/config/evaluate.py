@@ -15,7 +15,7 @@ class ExtendedConfig(Section):
     data: dict[str, Text]
     """Name of each set, and its directory or CSV file."""
     every: DurationField = Duration(1, "ep")
-    """How often, at the end of an epoch."""
+    """How often: with the first validation when so much has passed."""
     from_epoch: Count = 1
     """The first epoch that it comes after."""
 

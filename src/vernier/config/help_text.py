@@ -1,6 +1,7 @@
 """What `vernier train --help [SECTION]` says of the keys: one line a key, or everything about a section."""
 
 import inspect
+import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -39,7 +40,15 @@ def details(section: str, width: int) -> str:
     choices = section_classes(field.annotation)
     if not choices:
         return "\n".join(_detail(section, field, width))
-    return "\n\n".join("\n".join(_kind(section, choice, len(choices) > 1, width)) for choice in choices)
+    if len(choices) == 1:
+        return "\n".join(_kind(section, section, choices[0], choices[0].model_fields, width))
+    alike = _alike(choices)
+    paragraphs = ["\n".join([f"{section}, of all kinds", *_details(alike, section, width)])]
+    for choice in choices:
+        own = {name: each for name, each in choice.model_fields.items() if name not in alike and name != "name"}
+        title = f"{section}={' or '.join(kind_names(choice))}"
+        paragraphs.append("\n".join(_kind(title, section, choice, own, width)))
+    return "\n\n".join(paragraphs)
 
 
 def _sections() -> str:
@@ -57,24 +66,45 @@ def _section_overview(name: str, field: FieldInfo, width: int) -> Iterator[str]:
         yield from _lines(choices[0].model_fields, f"{name}.", width)
         return
     names = [kind for choice in choices for kind in kind_names(choice)]
-    default = field.get_default(call_default_factory=True).name
+    default = field.get_default(call_default_factory=True)
     yield from textwrap.wrap(
-        f"{name}: {default} unless you choose another: {', '.join(names)}", width, subsequent_indent="  "
+        f"{name}: {default.name} unless you choose another: {', '.join(names)}", width, subsequent_indent="  "
     )
-    yield from _lines(_common(choices), f"{name}.", width)
+    shared = _shared(choices)
+    fields = {key: value for key, value in type(default).model_fields.items() if key in shared}
+    yield from _lines(fields, f"{name}.", width)
     yield f"  ... and fields of each kind: vernier train --help {name}"
 
 
-def _common(choices: Sequence[type[Section]]) -> dict[str, FieldInfo]:
+def _shared(choices: Sequence[type[Section]]) -> set[str]:
+    """Names of the fields that all kinds have."""
     first, *others = choices
-    shared = set(first.model_fields).intersection(*(other.model_fields for other in others)) - {"name"}
-    return {name: field for name, field in first.model_fields.items() if name in shared}
+    return set(first.model_fields).intersection(*(other.model_fields for other in others)) - {"name"}
+
+
+def _alike(choices: Sequence[type[Section]]) -> dict[str, FieldInfo]:
+    """Fields that are the same in all kinds, defaults and meaning included."""
+    first, *others = choices
+    return {
+        name: field
+        for name, field in first.model_fields.items()
+        if name in _shared(choices) and all(_same(field, other.model_fields[name]) for other in others)
+    }
+
+
+def _same(one: FieldInfo, other: FieldInfo) -> bool:
+    return one.description == other.description and default_word(one) == default_word(other)
 
 
 def _lines(fields: Mapping[str, FieldInfo], prefix: str, width: int) -> Iterator[str]:
+    """A line a key; a section that is off by default is one line with the names of its keys."""
     for name, field in fields.items():
         nested = section_classes(field.annotation)
-        if nested:
+        if nested and field.default is None:
+            inner = ", ".join(key for section in nested for key in section.model_fields)
+            about = _summary(inspect.cleandoc(nested[0].__doc__ or ""))
+            yield _cut(f"  {prefix}{name}=null", f"{about} Keys: {inner}", width)
+        elif nested:
             for section in nested:
                 yield from _lines(section.model_fields, f"{prefix}{name}.", width)
         else:
@@ -82,25 +112,27 @@ def _lines(fields: Mapping[str, FieldInfo], prefix: str, width: int) -> Iterator
 
 
 def _line(key: str, field: FieldInfo, width: int) -> str:
+    return _cut(f"  {key}={default_word(field)}", _summary(field.description or ""), width)
+
+
+def _cut(left: str, about: str, width: int) -> str:
     """`key=default  first sentence`, cut to the width."""
-    left = f"  {key}={default_word(field)}"
-    text = f"{left:<{_KEY_WIDTH}}  {_summary(field.description or '')}".rstrip()
+    text = f"{left:<{_KEY_WIDTH}}  {about}".rstrip()
     return text if len(text) <= width else f"{text[: width - 3].rstrip()}..."
 
 
 def _summary(text: str) -> str:
     """The first sentence in one line."""
     words = " ".join(text.split())
-    end = words.find(". ")
-    return words if end < 0 else words[: end + 1]
+    end = re.search(r"(?<! al)\. ", words)
+    return words if end is None else words[: end.start() + 1]
 
 
-def _kind(section: str, kind: type[Section], several: bool, width: int) -> Iterator[str]:
-    names = " or ".join(kind_names(kind))
-    yield f"{section}={names}" if several else section
+def _kind(title: str, section: str, kind: type[Section], fields: Mapping[str, FieldInfo], width: int) -> Iterator[str]:
+    yield title
     for paragraph in inspect.cleandoc(kind.__doc__ or "").split("\n\n"):
         yield from textwrap.wrap(" ".join(paragraph.split()), width, initial_indent="  ", subsequent_indent="  ")
-    yield from _details({k: v for k, v in kind.model_fields.items() if not (several and k == "name")}, section, width)
+    yield from _details(fields, section, width)
 
 
 def _details(fields: Mapping[str, FieldInfo], prefix: str, width: int) -> Iterator[str]:

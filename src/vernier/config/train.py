@@ -25,6 +25,10 @@ def _precision(value: Any) -> Any:
     return _OTHER_NAMES.get(text.lower(), value) if isinstance(text, str) else value
 
 
+def _accelerator(value: Any) -> Any:
+    return "cuda" if source_text(value) == "gpu" else value
+
+
 _AnyPrecision = Annotated[
     Precision,
     BeforeValidator(_precision),
@@ -67,16 +71,18 @@ class TrainConfig(Section):
     )
     """Processes of this machine, one a device: how many, or which GPUs, as in `[0,2]`. auto: 1, or as many as torchrun
     has started."""
-    accelerator: Literal["cpu", "cuda", "mps", "auto"] = "auto"
+    accelerator: Annotated[Literal["cpu", "cuda", "mps", "auto"], BeforeValidator(_accelerator)] = "auto"
     """auto: a GPU when there is one, else the CPU."""
     num_nodes: Count = 1
     """Machines. More than one are started by torchrun, which says how many there are."""
     strategy: Literal["single", "ddp", "fsdp", "auto"] = "auto"
-    """auto: `single` on one device, `ddp` on several. fsdp is refused for now."""
+    """auto: `single` on one device, `ddp` on several. fsdp keeps weights, gradients and the optimizer's state in shards;
+    it needs `speed=off` and does without some of the toolbox (docs/devices.md)."""
     strategy_kwargs: dict[str, Anything] = Field(default_factory=dict)
-    """Further arguments of torch's DistributedDataParallel, such as `{find_unused_parameters: true}`."""
+    """Further arguments: of torch's DistributedDataParallel, such as `{find_unused_parameters: true}`; of fsdp,
+    `{reshard_after_forward: false}`."""
     sync_batchnorm: Flag | Auto = "auto"
-    """Compute BatchNorm's statistics over the batches of all processes. auto: on several GPUs."""
+    """Compute BatchNorm's statistics over the batches of all processes. auto: on several GPUs, and with fsdp."""
     precision: _AnyPrecision | Auto = "auto"
     """32, fp32, bf16, mixed (bf16-mixed), 16 and fp16 (16-mixed) are understood. auto: what `speed` finds fastest,
     32-true when nothing is measured."""

@@ -15,7 +15,10 @@ def listed(items: Collection[str]) -> str:
 
 def did_you_mean(name: str, choices: Collection[str]) -> str:
     """` Did you mean 'x'?`, or nothing when no choice is near."""
-    near = difflib.get_close_matches(name, choices, n=1) or difflib.get_close_matches(
-        name.casefold(), [choice for choice in choices if choice == choice.casefold()], n=1
+    lower = [choice for choice in choices if choice == choice.casefold()]
+    near = (
+        difflib.get_close_matches(name, choices, n=1)
+        or difflib.get_close_matches(name.casefold(), lower, n=1)
+        or [choice for choice in lower if len(name) > 1 and choice.startswith(name.casefold())]
     )
     return f" Did you mean '{near[0]}'?" if near else ""

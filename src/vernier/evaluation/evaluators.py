@@ -1,5 +1,6 @@
 """Measures of the user's own (`evaluate.evaluators`)."""
 
+import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -48,6 +49,10 @@ def _make(name: str, key: str) -> Evaluator:
     evaluator: Evaluator = made() if isinstance(made, type) else made
     if not callable(evaluator):
         raise ConfigError([ConfigProblem(key, f"{name} makes objects that can't be called; give it __call__")])
+    try:
+        inspect.signature(evaluator).bind(None)
+    except TypeError as error:
+        raise ConfigError([ConfigProblem(key, f"{name} must take one argument, an Evaluated: {error}")]) from None
     return evaluator
 
 
@@ -85,6 +90,20 @@ def with_evaluators(measures: Measures, evaluators: Sequence[Evaluator], paths: 
         message = f"give {taken[0]!r}, which is measured already; choose another name"
         raise ConfigError([ConfigProblem("evaluate.evaluators", message)])
     return replace(measures, values={**measures.values, **values})
+
+
+def names_given(evaluators: Sequence[Evaluator], paths: Sequence[str], targets: np.ndarray, task: Task) -> list[str]:
+    """The names of the measures, from a call with made-up probabilities, before anything is trained.
+
+    Args:
+        paths, targets: Of some images of the validation set.
+
+    Raises:
+        ConfigError: as `apply_evaluators`.
+    """
+    drawn = np.random.default_rng(0).random((len(targets), len(task.class_names)), dtype=np.float32)
+    probabilities = drawn if task.name == "multilabel" else drawn / drawn.sum(axis=1, keepdims=True)
+    return list(apply_evaluators(evaluators, Evaluated(tuple(paths), targets, probabilities, task.class_names)))
 
 
 def _checked(evaluator: Evaluator, given: object) -> dict[str, float]:

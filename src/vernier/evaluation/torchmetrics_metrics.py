@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _NOT_TAKEN = ("self", "kwargs", "task", "num_classes", "num_labels", "validate_args", "multidim_average")
 _MOST_PROBED = 8
+_FILLED = ("num_classes", "num_labels", "threshold", "sync_on_compute")
 
 
 @final
@@ -153,7 +154,7 @@ def _arguments(
     for name in given:
         if name not in parameters:
             raise UnusableMetric(
-                f"{kind.__name__} has no argument {name!r} here;{did_you_mean(name, parameters)} {capital(takes)}"
+                f"{kind.__name__} has no argument {name!r} here.{did_you_mean(name, parameters)} {capital(takes)}"
             )
     values = {**{name: value for name, value in defaults.items() if name in parameters}, **given}
     # Where a float is meant, torchmetrics refuses whole numbers.
@@ -188,7 +189,8 @@ def _value_names(
             shape = tuple(_value(metric.compute()).shape)
     except (ValueError, TypeError, RuntimeError, IndexError) as error:
         # Some arguments are not checked by torchmetrics itself: they fail where they are used.
-        raise UnusableMetric(f"{kind.__name__} does not take these arguments: {error}; change them") from None
+        given = ", ".join(f"{key}={value!r}" for key, value in arguments.items() if key not in _FILLED)
+        raise UnusableMetric(f"{kind.__name__} does not take these values ({given}): {error}; change them") from None
     if not shape:
         return (name,)
     if shape == (len(task.class_names),):

@@ -58,7 +58,7 @@ def _why_not(given: str, task: TaskName, of_task: TaskName | None, base: str) ->
     if tasks and of_task in (None, task):
         return f"{given!r} has no {task} form; {listed}"
     hint = did_you_mean(given, [*choices, *(f"{task}_{choice}" for choice in choices)])
-    return f"{given!r} is not a measure of torchmetrics;{hint} {capital(listed)}"
+    return f"{given!r} is not a measure of torchmetrics.{hint} {capital(listed)}"
 
 
 @functools.cache

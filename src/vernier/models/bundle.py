@@ -115,6 +115,9 @@ def bundle_directory(path: Path) -> Path:
                 return directory
     if not path.exists():
         raise ModelError(f"{path}: there is no such bundle or run directory")
+    runs = sorted(run.name for run in path.glob("seed_*") if run.is_dir())
+    if runs:
+        raise ModelError(f"{path}: holds the runs of several seeds; name one of them: {', '.join(runs)}")
     raise ModelError(
         f"{path}: neither a bundle ({WEIGHTS_FILE} and {INFO_FILE}) nor a run directory with best/ or final/"
     )

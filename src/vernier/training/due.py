@@ -36,9 +36,14 @@ def comes_up(every: Duration, steps: Steps, step: int) -> bool:
 
     Parts of an epoch need not be whole steps: it comes up at the first step by which they have passed.
     """
+    return has_come_up(every, steps, step - 1, step)
+
+
+def has_come_up(every: Duration, steps: Steps, before: int, step: int) -> bool:
+    """Whether something that happens `every` so often fell due after step `before`, by step `step`."""
     whole = {"ep": steps.per_epoch, "st": 1, "%": steps.total / 100}[every.unit]
     interval = max(every.value * whole, 1.0)
-    return _times(step, interval) > _times(step - 1, interval)
+    return _times(step, interval) > _times(before, interval)
 
 
 def _times(step: int, interval: float) -> int:

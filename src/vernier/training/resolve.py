@@ -54,7 +54,7 @@ def resolve(config: Config, source: Source, store: Store, name: str) -> Resolved
     size = _choose_input_size(choices, source, defaults)
     _choose_augmentation(choices, source, defaults, size)
     task = choices.values.get("data.task", config.data.task)
-    choose_callbacks(choices, task, source.class_names)
+    choose_callbacks(choices, task, source)
     resolved = choices.finish()
     _check(resolved.config)
     return resolved

@@ -84,9 +84,10 @@ class RunDirectory:
             values = json.loads((self.path / "request.json").read_text(encoding="utf-8"))
             return Request(values["given"], values["reasons"], values["command"])
         except (OSError, ValueError, KeyError, TypeError):
+            runs = sorted(run.name for run in self.path.glob("seed_*") if run.is_dir())
+            inside = f"one of its runs: {', '.join(runs)}" if runs else "a directory that `vernier train` made"
             raise RunError(
-                f"{self.path} is not a run directory: it has no readable request.json; "
-                "name a directory that `vernier train` made"
+                f"{self.path} is not a run directory: it has no readable request.json; name {inside}"
             ) from None
 
     def is_finished(self) -> bool:

@@ -80,9 +80,9 @@ def _nothing_to_do(run: RunDirectory) -> TrainingEnd:
         raise RunError(f"{run.result_file} can't be read; start again with run.new=true")
     with logging_to(None):
         logger.info(
-            "%s is finished (%d epochs): nothing to do. More epochs: train.epochs=N; afresh: run.new=true",
+            "%s is finished (%s): nothing to do. More epochs: train.epochs=N; afresh: run.new=true",
             run.path,
-            result["epochs"],
+            result["stopped_early"] or f"{result['epochs']} epochs, {result['steps']} steps",
         )
     return TrainingEnd(run, result, was_finished=True)
 

@@ -41,6 +41,9 @@ def mixing_mixes(config: Config) -> Iterator[Finding]:
     if mix.mixup == 0 and mix.cutmix == 0:
         message = "is 0 and so is augment.mix.cutmix: nothing is mixed; set one of them, such as augment.mix.mixup=0.2"
         yield Finding("augment.mix.mixup", message, ("augment.mix.cutmix",))
+    if (mix.mixup == 0 or mix.cutmix == 0) and mix.cutmix_share != 0.5:
+        message = f"is for mixup and CutMix together; got {mix.cutmix_share:g}; set both, or leave it out"
+        yield Finding("augment.mix.cutmix_share", message, ("augment.mix.mixup", "augment.mix.cutmix"))
     off, epochs, key = mix.off_for_last, config.train.epochs, "augment.mix.off_for_last"
     if off.unit not in ("ep", "%"):
         yield Finding(key, f"must be in epochs or in % of the training, such as 5ep or 10%; got {off}")

@@ -123,6 +123,58 @@ def synchronised_statistics_are_collected(config: Config) -> Iterator[Finding]:
         yield Finding("train.sync_batchnorm", message, ("train.freeze_batchnorm",))
 
 
+def shards_are_enough(config: Config) -> Iterator[Finding]:
+    """With `fsdp` no process has the whole model; what needs it, or is not known to do without, is refused."""
+    if config.train.strategy != "fsdp":
+        return
+    for key, is_wanted in _wants_whole_weights(config).items():
+        if is_wanted:
+            message = "does not go with train.strategy=fsdp; change it, or use train.strategy=ddp"
+            yield Finding(key, message, ("train.strategy",))
+    yield from _fit_for_shards(config)
+
+
+def _wants_whole_weights(config: Config) -> dict[str, bool]:
+    """Keys that are not for shards, and whether they are set so."""
+    train, shown = config.train, config.track.tensorboard
+    return {
+        "train.precision": train.precision == "16-mixed",
+        "train.compile": train.compile is True,
+        "train.cache_features": train.cache_features is True,
+        "train.unfreeze": bool(train.unfreeze),
+        "train.ema": train.ema is not None,
+        "train.gradient_clip_parameter_norm": train.gradient_clip_parameter_norm is not None,
+        "optimizer.name": config.optimizer.name in ("lamb", "lion", "muon", "custom"),
+        "optimizer.lookahead": config.optimizer.lookahead is not None,
+        "evaluate.extended": config.evaluate.extended is not None,
+        "track.tensorboard.histograms": shown.histograms,
+        "track.tensorboard.graph": shown.graph,
+    }
+
+
+def _fit_for_shards(config: Config) -> Iterator[Finding]:
+    """What has to be set, or set otherwise."""
+    train, relies_on = config.train, ("train.strategy",)
+    if train.devices != "auto" and train.device_count * train.num_nodes == 1:
+        message = "fsdp shares the weights out over processes, and there is one; raise train.devices, or leave it out"
+        yield Finding("train.strategy", message, ("train.devices", "train.num_nodes"))
+    measured = (
+        ("train.speed", train.speed, "set train.speed=off"),
+        ("data.batch_size", config.data.batch_size, "give a number"),
+        ("optimizer.lr", config.optimizer.lr, "give a number"),
+    )
+    for key, value, remedy in measured:
+        if value == "auto":
+            message = f"auto is measured in one process with the whole model; {remedy} with train.strategy=fsdp"
+            yield Finding(key, message, relies_on)
+    if train.cache_features == "auto" and config.model.frozen is not None:
+        message = "auto may want the whole model in each process; set it to false with train.strategy=fsdp"
+        yield Finding("train.cache_features", message, ("train.strategy", "model.frozen"))
+    if train.sync_batchnorm is False and not train.freeze_batchnorm:
+        message = "false lets the statistics of the processes drift apart with train.strategy=fsdp; leave it out"
+        yield Finding("train.sync_batchnorm", f"{message}, or use train.strategy=ddp", relies_on)
+
+
 def processes_fit(config: Config) -> Iterator[Finding]:
     """One process is one device on one machine."""
     train = config.train
@@ -158,6 +210,7 @@ CHECKS: tuple[Check, ...] = (
     limited_validation_exists,
     overfitting_is_alone,
     strategy_takes_arguments,
+    shards_are_enough,
     synchronised_statistics_are_collected,
     processes_fit,
 )

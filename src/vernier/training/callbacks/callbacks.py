@@ -5,7 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, final
 
+import torch
+
 from vernier.data.loader import Batch
+from vernier.errors import TrainingError
 from vernier.evaluation.metrics import Measures
 from vernier.training.callbacks.callback import Callback, Training
 from vernier.training.step import StepResult
@@ -59,8 +62,14 @@ class Callbacks:
             callback.epoch_end(training, values)
 
     def state_dicts(self) -> dict[str, Any]:
-        """State of each callback by its name; of those that have any."""
+        """State of each callback by its name; of those that have any.
+
+        Raises:
+            TrainingError: a callback gives something that a checkpoint can't hold.
+        """
         states = {name: callback.state_dict() for name, callback in self._named()}
+        for name, state in states.items():
+            _require_plain(state, name)
         return {name: state for name, state in states.items() if state}
 
     def load_state_dicts(self, states: Mapping[str, Any]) -> None:
@@ -75,3 +84,17 @@ class Callbacks:
             name = type(callback).__name__
             seen[name] += 1
             yield (name if seen[name] == 1 else f"{name}#{seen[name]}"), callback
+
+
+def _require_plain(value: Any, where: str) -> None:
+    """Refuse what could be written but not read again: loading runs no code."""
+    if type(value) in (dict, list, tuple):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in items:
+            _require_plain(key, f"a key of {where}")
+            _require_plain(item, f"{where}[{key!r}]")
+    elif not (value is None or type(value) in (bool, int, float, str) or isinstance(value, torch.Tensor)):
+        raise TrainingError(
+            f"{where} of a callback's state_dict is a {type(value).__name__}; give plain values (numbers, text, lists, "
+            "mappings) and tensors only"
+        )

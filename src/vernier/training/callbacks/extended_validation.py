@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 from vernier.config.data import DataConfig
 from vernier.config.evaluate import ExtendedConfig
@@ -16,7 +16,7 @@ from vernier.evaluation.evaluate import evaluate_bundle
 from vernier.evaluation.metrics import Measures
 from vernier.scenario.overriding import open_data, own_evaluators
 from vernier.training.callbacks.callback import Callback, Training
-from vernier.training.due import comes_up
+from vernier.training.due import has_come_up
 from vernier.training.log import logger
 from vernier.training.validate import save_bundle_to
 
@@ -25,22 +25,34 @@ from vernier.training.validate import save_bundle_to
 class ExtendedValidation(Callback):
     """Saves a bundle as it would ship and measures it on each set; measures are called `NAME_accuracy` and so on.
 
-    Every process measures by itself, so that all of them know the figures.
+    Every process measures by itself, so that all of them know the figures. What falls due between two validations
+    comes with the second.
     """
 
     def __init__(self, config: ExtendedConfig) -> None:
         self._config = config
+        self._measured_at = 0
 
     def validation_end(self, training: Training, measures: Measures) -> None:
         """See `Callback.validation_end`."""
         state, steps = training.state, training.setup.steps
-        if training.epoch_number < self._config.from_epoch or not comes_up(self._config.every, steps, state.step):
+        due = has_come_up(self._config.every, steps, self._measured_at, state.step)
+        if training.epoch_number < self._config.from_epoch or not due:
             return
+        self._measured_at = state.step
         with tempfile.TemporaryDirectory(prefix="vernier-") as directory:
             bundle = Path(directory) / "bundle"
             save_bundle_to(bundle, training.setup, state)
             for name, place in self._config.data.items():
                 training.extra_measures |= _measured(name, place, bundle, training)
+
+    def state_dict(self) -> dict[str, Any]:
+        """See `Callback.state_dict`."""
+        return {"measured_at": self._measured_at}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """See `Callback.load_state_dict`."""
+        self._measured_at = state["measured_at"]
 
 
 def check_extended(config: Config, class_names: Sequence[str]) -> None:

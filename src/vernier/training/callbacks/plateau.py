@@ -6,6 +6,7 @@ from vernier.config.schedule import ReduceOnPlateauConfig
 from vernier.config.settled import settled
 from vernier.errors import ConfigError, ConfigProblem, TrainingError
 from vernier.evaluation.metrics import Measures
+from vernier.evaluation.words import several
 from vernier.training.callbacks.callback import Callback, Training
 from vernier.training.log import logger
 from vernier.training.state import TrainState
@@ -91,6 +92,6 @@ class ReduceOnPlateau(Callback):
             state.lr_scale = reduced
             patience, best = self._config.patience, self._best
             logger.info(
-                "val_%s has not improved on %s for %d validations: learning rate at %.4g of optimizer.lr from here on",
-                self._monitor, best, patience, reduced,
+                "val_%s has not improved on %s for %s: learning rate at %.4g of optimizer.lr from here on",
+                self._monitor, "nothing" if best is None else f"{best:.6g}", several(patience, "validation"), reduced,
             )  # fmt: skip
