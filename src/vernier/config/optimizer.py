@@ -11,6 +11,7 @@ NonNegative = Annotated[Number, Field(ge=0)]
 Positive = Annotated[Number, Field(gt=0)]
 Momentum = Annotated[Number, Field(ge=0, lt=1)]
 
+
 class LookaheadConfig(Section):
     """Slow weights that follow the optimizer's (Zhang et al. 2019)."""
 

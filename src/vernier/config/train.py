@@ -76,8 +76,8 @@ class TrainConfig(Section):
     num_nodes: Count = 1
     """Machines. More than one are started by torchrun, which says how many there are."""
     strategy: Literal["single", "ddp", "fsdp", "auto"] = "auto"
-    """auto: `single` on one device, `ddp` on several. fsdp keeps weights, gradients and the optimizer's state in shards;
-    it needs `speed=off` and does without some of the toolbox (docs/devices.md)."""
+    """auto: `single` on one device, `ddp` on several. fsdp keeps weights, gradients and the optimizer's state in
+    shards; it needs `speed=off` and does without some of the toolbox (docs/devices.md)."""
     strategy_kwargs: dict[str, Anything] = Field(default_factory=dict)
     """Further arguments: of torch's DistributedDataParallel, such as `{find_unused_parameters: true}`; of fsdp,
     `{reshard_after_forward: false}`."""
