@@ -176,19 +176,12 @@ def build_parts(config: Config, dataset: Dataset, say: Callable[[str], None], bu
     """
     task = make_task(settled(config.data.task), dataset.source.class_names, threshold=config.evaluate.threshold)
     plan = make_plan(config, dataset.source.native_size)
-    preprocessing = compile_preprocessing(
-        settled(config.augment.eval),
-        channels=settled(config.data.channels),
-        fill=config.augment.fill,
-        interpolation=settled(config.augment.eval_interpolation),
-    )
+    preprocessing = _make_preprocessing(config)
     _check_size("augment.train", plan.output_size, config)
     _check_size("augment.eval", preprocessing.input_size, config)
-    sampler = _make_sampler(config, dataset)
-    if sampler is not None and built is None:
-        say(sampler.description)
-    whole = BatchOrder(len(dataset.split.train), settled(config.data.batch_size), config.seed, sampler=sampler)
-    order = limited_order(whole, config.train)
+    order = _make_order(config, dataset)
+    if order.sampler is not None and built is None:
+        say(order.sampler.description)
     steps = Steps(order.batches_per_epoch, config.train.accumulate, config.train.epochs, config.train.max_steps)
     _check_accumulation(steps)
     schedule = _make_schedule(config, steps)
@@ -216,12 +209,27 @@ def build_parts(config: Config, dataset: Dataset, say: Callable[[str], None], bu
         learning_rate_factor=schedule,
         momentum=_make_momentum(config, steps),
         steps=steps,
-        loss=_make_loss(config, task, dataset, sampler),
+        loss=_make_loss(config, task, dataset, order.sampler),
         teacher=make_teacher(config, task),
         weights=weights,
         metrics=make_metrics(config.metrics, task, config.evaluate),
         evaluators=all_evaluators(config),
     )
+
+
+def _make_preprocessing(config: Config) -> Preprocessing:
+    return compile_preprocessing(
+        settled(config.augment.eval),
+        channels=settled(config.data.channels),
+        fill=config.augment.fill,
+        interpolation=settled(config.augment.eval_interpolation),
+    )
+
+
+def _make_order(config: Config, dataset: Dataset) -> BatchOrder:
+    sampler = _make_sampler(config, dataset)
+    whole = BatchOrder(len(dataset.split.train), settled(config.data.batch_size), config.seed, sampler=sampler)
+    return limited_order(whole, config.train)
 
 
 def _check_accumulation(steps: Steps) -> None:
