@@ -29,9 +29,8 @@ def kill_and_compare(
     print(f"{kills} kills in a training of {seconds:.0f} s and {steps} steps; attempts began at steps {begins}")
 
 
-@pytest.mark.parametrize("settings", [(), TOOLBOX], ids=["plain", "toolbox"])
-def test_three_kills_change_nothing(tmp_path, settings):
-    kill_and_compare(tmp_path, epochs=8, kills=3, least_seconds=3, seed=1, settings=settings)
+def test_two_kills_change_nothing(tmp_path):
+    kill_and_compare(tmp_path, epochs=6, kills=2, least_seconds=3, seed=1, settings=TOOLBOX)
 
 
 @pytest.mark.slow

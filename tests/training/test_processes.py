@@ -93,6 +93,7 @@ def files(run: Path) -> set[str]:
     return {"events" if "tfevents" in name else name for name in found}
 
 
+@pytest.mark.slow
 def test_torchrun_equals_one(environment):
     one = api.train(None, *SETTINGS, PLAIN, "run.root=one")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "vernier"]
