@@ -95,6 +95,7 @@ def test_the_limit_of_this_process_counts(digits):
     assert module._room(digits[0]) > 50 * MEGABYTE
 
 
+@pytest.mark.slow
 def test_real_steps_within_a_low_limit_and_beyond_it():
     config, dataset = opened(*DIGITS, "model=resnet20_cifar", "model.input_size=64")
     state, said = torch.get_rng_state(), []

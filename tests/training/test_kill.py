@@ -30,7 +30,7 @@ def kill_and_compare(
 
 
 def test_two_kills_change_nothing(tmp_path):
-    kill_and_compare(tmp_path, epochs=6, kills=2, least_seconds=3, seed=1, settings=TOOLBOX)
+    kill_and_compare(tmp_path, epochs=5, kills=2, least_seconds=3, seed=1, settings=TOOLBOX)
 
 
 @pytest.mark.slow

@@ -57,6 +57,7 @@ NORM = "model=training.norm_net:norm_net"
 PLAIN = "model=training.plain_net:plain_net"
 
 
+@pytest.mark.slow
 def test_two_processes_with_synchronised_batchnorm_equal_one(environment, monkeypatch):
     # 1220 training images: 24 whole batches and one of 20, which two processes share; 25 steps.
     one = api.train(None, *SETTINGS, NORM, "run.root=one")
