@@ -113,11 +113,6 @@ def own_evaluators(config: Config) -> tuple[Evaluator, ...]:
     return (_evaluator_of(metrics), *evaluators) if metrics else evaluators
 
 
-def own_metric_names(config: Config) -> tuple[str, ...]:
-    """Names of the scenario's metrics."""
-    return () if config.scenario is None else tuple(_metrics(make_scenario(config.scenario), config.scenario.name))
-
-
 def _metrics(scenario: Scenario, name: str) -> Mapping[str, Metric]:
     metrics: Mapping[str, Metric] = require(scenario.metrics(), Mapping, f"{name}.metrics")
     wrong_names = [key for key, metric in metrics.items() if not isinstance(key, str) or not callable(metric)]

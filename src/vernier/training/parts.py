@@ -115,11 +115,6 @@ class Parts:
         augment = self.config.augment.model_copy(update={"train": operations})
         return make_plan(self.config.model_copy(update={"augment": augment}), self.dataset.source.native_size)
 
-    @property
-    def memory_format(self) -> torch.memory_format:
-        """`train.memory_format` in torch's words."""
-        return memory_format(self.config)
-
 
 def open_dataset(
     config: Config, split_file: Path | None, progress: Callable[[int, int], None] | None = None
