@@ -245,6 +245,24 @@ def _print_result(result: Any, as_json: bool) -> None:
         print(result.to_text())
 
 
+def _convert(words: list[str]) -> int:
+    from vernier.cli_convert import convert
+
+    return convert(words)
+
+
+def _preview(words: list[str]) -> int:
+    from vernier.cli_preview import preview
+
+    return preview(words)
+
+
+def _check(words: list[str]) -> int:
+    from vernier.cli_check import check
+
+    return check(words)
+
+
 def _models(words: list[str]) -> int:
     if words[:1] == ["show"]:
         return _show_model(words[1:])
@@ -318,6 +336,9 @@ _VERBS: dict[str, Callable[[list[str]], int]] = {
     "benchmark": _benchmark,
     "find": _find,
     "plot-schedule": _plot_schedule,
+    "convert": _convert,
+    "preview": _preview,
+    "check": _check,
     "models": _models,
     "config": _config,
 }

@@ -16,6 +16,10 @@ usage: vernier VERB ...
                                        the largest batch that fits the memory; a learning rate that trains
   plot-schedule [CONFIG.yaml] [key=value ...]
                                        the learning rate of every step, before one is trained
+  check DIR|CONFIG.yaml|RUN            what is wrong in a data set, before the first step
+  preview [CONFIG.yaml] [key=value ...]
+                                       a picture of what an augmentation list does
+  convert DIR OUT                      a data set as TFRecord files, tar shards or a decoded store
   models [PATTERN] | show NAME         names for model=NAME, with what they cost; the layers of one
   config [CONFIG.yaml] [key=value ...] show a config with its defaults; --schema prints the JSON Schema
 
@@ -111,6 +115,9 @@ which takes about 0.3 s each, and those that can't take them have no figures. No
 show: the layers that have parameters, with the index that model.frozen=SPEC counts by. NAME may be a bundle or a run.
 
   vernier models show resnet18 --frozen '(0:-1)' model.width_divisor=2""",
+    "check": "usage: vernier check DIR|CONFIG.yaml|RUN",
+    "preview": "usage: vernier preview [CONFIG.yaml] [key=value ...]",
+    "convert": "usage: vernier convert DIR OUT",
     "config": """\
 usage: vernier config [CONFIG.yaml] [key=value ...] [--json]
        vernier config --schema

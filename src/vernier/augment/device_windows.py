@@ -85,7 +85,7 @@ def _moves_whole_pixels(stage: GeometryStage | None) -> bool:
 
 def _is_same_for_all(stage: ColourStage | None) -> bool:
     alike = (Normalize, Rescale)
-    return stage is None or all(isinstance(step.operation, alike) and step.operation.p == 1 for step in stage.steps)
+    return stage is None or all(isinstance(step.operation, alike) and step.operation.is_certain for step in stage.steps)
 
 
 def _affine(stage: ColourStage | None, channels: int) -> tuple[np.ndarray, np.ndarray]:

@@ -327,7 +327,7 @@ def size_after(operation: Operation, size: tuple[int, int] | None) -> tuple[int,
             after = _size_after_turns(operation.turns, size)
         case _:
             after = size
-    return after if operation.p == 1 or after == size else None
+    return after if operation.is_certain or after == size else None
 
 
 def _only_size(operation: Operation, size: tuple[int, int]) -> tuple[int, int]:

@@ -13,6 +13,7 @@ import numpy as np
 from vernier.augment.buffers import Scratch
 from vernier.augment.colour import ColourDraw, HueDraw
 from vernier.augment.geometry import Floats, Warp
+from vernier.augment.pixel.operation import PixelDraw
 from vernier.augment.plan import Draw, Plan
 from vernier.augment.sampling import box_taps, inside_rows, leaves_source, plan_sampling
 
@@ -55,6 +56,8 @@ def make_pass(draw: Draw, plan: Plan, scratch: Scratch) -> Pass:
             return ColourPass(draw, plan.channels, scratch)
         case HueDraw():
             return HuePass(draw, scratch)
+        case PixelDraw():
+            return PixelPass(draw, plan.colours, scratch)
 
 
 @final
@@ -183,6 +186,20 @@ class HuePass(Pass):
         turned = cv2.transform(hsv, shift, dst=rgb)
         into = self._scratch.take("turned", image.shape) if result is None else result
         return cv2.cvtColor(turned, cv2.COLOR_HSV2RGB, dst=into)
+
+
+@final
+class PixelPass(Pass):
+    """An operation on the pixels of one image."""
+
+    def __init__(self, draw: PixelDraw, colours: tuple[int, ...], scratch: Scratch) -> None:
+        self._draw, self._colours, self._scratch = draw, colours, scratch
+
+    def run(self, number: int, image: np.ndarray, result: np.ndarray | None) -> np.ndarray:
+        """See `Pass.run`."""
+        whole = image[..., None] if image.ndim == 2 else image
+        changed = self._draw.apply(number, whole, self._colours, self._scratch)
+        return changed[..., 0] if image.ndim == 2 else changed
 
 
 def as_float(image: np.ndarray, scratch: Scratch) -> np.ndarray:

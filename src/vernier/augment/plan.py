@@ -1,8 +1,8 @@
 """An augmentation list compiled to stages that touch the pixels as seldom as the list allows.
 
-Neighbouring geometry is one warp an image, neighbouring affine colour one matrix an image, a turn of hue a stage of
-its own. The order of the list holds, with one exception: a geometric operation moves in front of colour where the
-result is exactly the same, namely
+Neighbouring geometry is one warp an image, neighbouring affine colour one matrix an image, a turn of hue and every
+operation on pixels a stage of its own. The order of the list holds, with one exception: a geometric operation moves in
+front of colour where the result is exactly the same, namely
 
 - a flip or a quarter turn in front of any colour, since it only rearranges the pixels;
 - any geometry in front of colour without contrast and hue, if the border takes part: interpolation is a weighted
@@ -32,11 +32,13 @@ from vernier.augment.colour import (
     is_linear,
 )
 from vernier.augment.geometry import GEOMETRY, Sizes, Warp, identity, size_after, warp
+from vernier.augment.pixel.operation import PixelDraw
+from vernier.augment.pixel.table import PIXEL
 from vernier.augment.randomness import Chance
 from vernier.config.augment import AnyOperation, ColorJitter, Normalize, Operation
 from vernier.errors import ConfigError, ConfigProblem
 
-Draw = Warp | ColourDraw | HueDraw
+Draw = Warp | ColourDraw | HueDraw | PixelDraw
 """What one stage does to the images of one batch."""
 
 
@@ -47,6 +49,12 @@ class Step:
 
     operation: Operation
     key: str
+
+    def at(self, epoch: int) -> Operation:
+        """The operation as probable as it is in an epoch."""
+        if not self.operation.p_from:
+            return self.operation
+        return self.operation.model_copy(update={"p": self.operation.probability(epoch), "p_from": ()})
 
 
 @final
@@ -61,7 +69,7 @@ class GeometryStage:
         total = identity(sizes)
         for step in self.steps:
             u = chance.uniform(step.key, 1 + GEOMETRY[type(step.operation)].draws)
-            total = total.then(warp(step.operation, u, total.sizes))
+            total = total.then(warp(step.at(chance.epoch), u, total.sizes))
         return total
 
     def describe(self) -> str:
@@ -78,7 +86,7 @@ class ColourStage:
 
     def draw(self, chance: Chance, sizes: Sizes) -> ColourDraw:
         """The colour changes of a batch."""
-        operations = tuple(step.operation for step in self.steps)
+        operations = tuple(step.at(chance.epoch) for step in self.steps)
         draws = (chance.uniform(step.key, 1 + COLOUR[type(step.operation)].draws) for step in self.steps)
         return ColourDraw(operations, tuple(draws))
 
@@ -97,19 +105,40 @@ class ColourStage:
 class HueStage:
     """A turn of hue, by the last draw of a ColorJitter."""
 
-    operation: ColorJitter
-    key: str
+    step: Step
 
     def draw(self, chance: Chance, sizes: Sizes) -> HueDraw:
         """The turns of a batch."""
-        return HueDraw(hue_turns(self.operation, chance.uniform(self.key, 1 + HUE)))
+        operation = self.step.at(chance.epoch)
+        assert isinstance(operation, ColorJitter), "others turn no hue"
+        return HueDraw(hue_turns(operation, chance.uniform(self.step.key, 1 + HUE)))
 
     def describe(self) -> str:
         """The change."""
         return "hue turn"
 
 
-Stage = GeometryStage | ColourStage | HueStage
+@final
+@dataclass(frozen=True)
+class PixelStage:
+    """An operation that is neither a warp nor a matrix."""
+
+    step: Step
+
+    def draw(self, chance: Chance, sizes: Sizes) -> PixelDraw:
+        """What it does to the images of a batch."""
+        operation, key = self.step.at(chance.epoch), self.step.key
+        how = PIXEL[type(operation)]
+        u = chance.uniform(key, 1 + how.draws)
+        chosen = u[:, 0] < operation.p
+        return PixelDraw(operation, how, chosen, u[:, 1:], chance.keys(key), chance.epoch, sizes)
+
+    def describe(self) -> str:
+        """The operation."""
+        return type(self.step.operation).__name__
+
+
+Stage = GeometryStage | ColourStage | HueStage | PixelStage
 
 
 @final
@@ -120,7 +149,8 @@ class Plan:
     Attributes:
         stages: what happens to the pixels, one pass each.
         output_size: height and width of every result.
-        channels: 1 or 3.
+        channels: of every image.
+        colours: places of red, green and blue among them, or of grey; empty if there are no such.
         border: what lies outside an image: "constant", "reflect" (edge pixels repeat) or "replicate".
         fill: value of a constant border, from 0 to 255, whatever the colour stages before it made of the pixels.
         interpolation: "bilinear", "bicubic" or "nearest".
@@ -134,6 +164,7 @@ class Plan:
     fill: int
     interpolation: str
     seed: int
+    colours: tuple[int, ...] = (0, 1, 2)
 
     def draw(self, indices: np.ndarray, epoch: int, sizes: Sizes) -> tuple[Draw, ...]:
         """What each stage does to the samples `indices`, int64 (N,), whose images have `sizes`, int64 (N, 2)."""
@@ -163,6 +194,7 @@ def compile_plan(
     interpolation: str,
     seed: int,
     native_size: tuple[int, int] | None = None,
+    colours: tuple[int, ...] | None = None,
     key: str = "augment.train",
 ) -> Plan:
     """Compile a resolved list of operations.
@@ -175,6 +207,8 @@ def compile_plan(
         interpolation: "bilinear", "bicubic" or "nearest".
         seed: of every draw.
         native_size: height and width of every image, when they are all alike.
+        colours: places of red, green and blue among the channels, or of grey; by default the first three, or the only
+            one.
         key: of the list in the config, for messages.
 
     Raises:
@@ -188,7 +222,8 @@ def compile_plan(
     problems = [*_channel_problems(operations, channels, key), *_size_problems(size, key)]
     if problems or size is None:
         raise ConfigError(problems)
-    return Plan(tuple(_merged(pieces)), size, channels, border, fill, interpolation, seed)
+    colours = tuple(range(min(channels, 3) if channels != 2 else 0)) if colours is None else colours
+    return Plan(tuple(_merged(pieces)), size, channels, border, fill, interpolation, seed, colours)
 
 
 def _pieces(operations: Sequence[Operation], channels: int) -> Iterator[Stage]:
@@ -204,10 +239,12 @@ def _pieces(operations: Sequence[Operation], channels: int) -> Iterator[Stage]:
 def _stages_of(step: Step) -> Iterator[Stage]:
     if type(step.operation) in GEOMETRY:
         yield GeometryStage((step,))
+    elif type(step.operation) in PIXEL:
+        yield PixelStage(step)
     elif affine_parts(step.operation):
         yield ColourStage((step,))
     if isinstance(step.operation, ColorJitter) and has_hue(step.operation):
-        yield HueStage(step.operation, step.key)
+        yield HueStage(step)
 
 
 def _for_channels(operation: Operation, channels: int) -> Operation:
@@ -229,7 +266,7 @@ def _geometry_forward(pieces: Iterable[Stage], border: str, fill: int) -> list[S
 
 def _may_go_first(geometry: Operation, before: Stage, border: str, fill: int) -> bool:
     """Whether a geometric operation gives exactly the same result in front of the stage that stands before it."""
-    if isinstance(before, GeometryStage):
+    if isinstance(before, GeometryStage | PixelStage):
         return False
     if GEOMETRY[type(geometry)].permutes:
         return True
@@ -240,7 +277,7 @@ def _may_go_first(geometry: Operation, before: Stage, border: str, fill: int) ->
 
 def _merged(pieces: Iterable[Stage]) -> Iterator[Stage]:
     for kind, group in groupby(pieces, type):
-        if kind is HueStage:
+        if kind in (HueStage, PixelStage):
             yield from group
         elif kind is GeometryStage:
             yield GeometryStage(_steps(group))
@@ -249,7 +286,7 @@ def _merged(pieces: Iterable[Stage]) -> Iterator[Stage]:
 
 
 def _steps(pieces: Iterable[Stage]) -> tuple[Step, ...]:
-    return tuple(step for piece in pieces if not isinstance(piece, HueStage) for step in piece.steps)
+    return tuple(step for piece in pieces if isinstance(piece, GeometryStage | ColourStage) for step in piece.steps)
 
 
 def _channel_problems(operations: Sequence[Operation], channels: int, key: str) -> Iterator[ConfigProblem]:

@@ -51,6 +51,15 @@ class Chance:
         """Uniform numbers in [0, 1) for an operation, float64 (N, draws)."""
         return uniform(self.seed, self.epoch, self.indices, operation, draws)
 
+    def keys(self, operation: str) -> Words:
+        """64 bits for each sample, uint64 (N,)."""
+        return keys(self.seed, self.epoch, self.indices, operation)
+
+
+def keys(seed: int, epoch: int, indices: np.ndarray, operation: str) -> Words:
+    """64 bits for each sample, uint64 (N,), apart from those of `uniform`."""
+    return _hash(_key(seed, epoch, f"{operation}/key"), indices)
+
 
 def permutation(seed: int, epoch: int, n: int) -> npt.NDArray[np.int64]:
     """The order of `n` samples in an epoch: their numbers sorted by a hash. int64 (n,)."""

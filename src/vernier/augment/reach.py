@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from vernier.augment.geometry import GEOMETRY, Floats, Sizes, resolved, warp
+from vernier.augment.pixel.table import PIXEL
 from vernier.config.augment import (
     CentralCrop,
     ColorJitter,
@@ -58,7 +59,7 @@ def pixels_per_pixel(operations: Sequence[Operation], sizes: Sizes) -> Floats:
         if isinstance(operation, _COLOUR):
             continue
         factor, after = _step(operation, current)
-        if operation.p < 1 and not isinstance(operation, _CROPS):
+        if not operation.is_certain and not isinstance(operation, _CROPS):
             factor, after = np.minimum(factor, 1.0), np.minimum(after, current)
         density, current = density * factor, after
     return density
@@ -72,7 +73,7 @@ def _counts_native_pixels(operations: Iterable[Operation]) -> bool:
             return True
         if isinstance(operation, RandomResizedCrop | ResizeThenRandomCrop):
             return False
-        if isinstance(operation, Resize) and operation.p == 1:
+        if isinstance(operation, Resize) and operation.is_certain:
             return False
     return False
 
@@ -100,6 +101,8 @@ def _step(operation: Operation, sizes: Floats) -> tuple[Floats, Floats]:
             return _perspective(operation, sizes), sizes
         case RandomHorizontalFlip() | RandomVerticalFlip() | RandomRotate() | Translate():
             return _same(sizes), sizes
+    if type(operation) in PIXEL:
+        return _same(sizes), sizes
     # Unlimited, or not known here: nothing is to spare.
     return np.zeros(len(sizes)), sizes
 

@@ -10,10 +10,12 @@ from torch import Tensor
 from vernier.augment.backend import Backend
 from vernier.augment.colour import ColourDraw, HueDraw
 from vernier.augment.device_colour import change_colour, turn_hue
+from vernier.augment.device_effects import change_pixels
 from vernier.augment.device_kernels import KERNELS
 from vernier.augment.device_pixels import Pixels, as_stack, counting, from_stack, pack, send
 from vernier.augment.device_sampling import Sampler, resample, sample
 from vernier.augment.geometry import Warp
+from vernier.augment.pixel.operation import PixelDraw
 from vernier.augment.plan import Draw, Plan
 from vernier.augment.sampling import inside_rows, plan_sampling
 
@@ -51,6 +53,8 @@ class TorchBackend(Backend):
                 return from_stack(change_colour(draw, as_stack(pixels), pixels.sizes), pixels.sizes)
             case HueDraw():
                 return from_stack(turn_hue(draw, as_stack(pixels)), pixels.sizes)
+            case PixelDraw():
+                return change_pixels(draw, pixels, self._plan.colours)
 
     def _warp(self, warp: Warp, pixels: Pixels) -> Tensor:
         plan = self._plan

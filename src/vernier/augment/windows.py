@@ -58,12 +58,12 @@ def _steps(stage: Stage) -> tuple[Step, ...]:
 
 def _moves_whole_pixels(operation: Operation) -> bool:
     if isinstance(operation, CentralCrop):
-        return operation.fraction is None and operation.p == 1
+        return operation.fraction is None and operation.is_certain
     return isinstance(operation, RandomCrop) or type(operation) in _FLIPPED_AXES
 
 
 def _is_constant(operation: Operation) -> bool:
-    return isinstance(operation, Normalize | Rescale) and operation.p == 1
+    return isinstance(operation, Normalize | Rescale) and operation.is_certain
 
 
 def flipped_axes(plan: Plan) -> npt.NDArray[np.bool_]:
@@ -93,7 +93,7 @@ def draw_windows(plan: Plan, indices: np.ndarray, epoch: int, size: Size) -> Win
     direction = np.ones((len(indices), 2))
     inner = np.array(size)
     for step in _geometry(plan):
-        operation: Any = step.operation
+        operation: Any = step.at(epoch)
         if isinstance(operation, RandomCrop | CentralCrop):
             target = np.array(resolved(operation.size))
             origin += direction * _offsets(operation, step.key, chance, inner, target)

@@ -8,7 +8,7 @@ from typing import BinaryIO, final
 import numpy as np
 
 from vernier.atomic import write_atomically
-from vernier.data.images import FileImages
+from vernier.data.images import EncodedImages
 from vernier.data.read_all import read_rows
 from vernier.errors import RunError
 
@@ -32,7 +32,7 @@ class HeaderTable:
         return sizes
 
 
-def read_header_table(files: FileImages, directory: Path, threads: int) -> HeaderTable:
+def read_header_table(files: EncodedImages, directory: Path, threads: int) -> HeaderTable:
     """The headers of `files`, read in `threads` threads, or as a file in `directory` remembers them."""
     record = directory / f"{files.fingerprint()[:32]}.headers.npy"
     rows = _remembered(record, len(files))

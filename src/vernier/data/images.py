@@ -5,7 +5,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import final
+from typing import BinaryIO, final
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from vernier.data.decode import DECODER_VERSION, ImageError, decode, image_header
 from vernier.data.headers import Header
 
-__all__ = ["ArrayImages", "FileImages", "ImageError", "Images"]
+__all__ = ["ArrayImages", "EncodedImages", "FileImages", "ImageError", "Images"]
 
 Content = bytes | memoryview
 
@@ -22,7 +22,7 @@ class Images(ABC):
     """Images addressed by position, 0 to len - 1. Safe to read from several threads."""
 
     channels: int
-    """1 for grey, 3 for RGB: what `read` gives."""
+    """What `read` gives: 1 for grey, 3 for RGB, or more."""
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -82,12 +82,10 @@ class Images(ABC):
         """Hex digits that change when names, content or decoding may have changed; files are not read."""
 
 
-@final
-class FileImages(Images):
-    """Image files under `root`; each key is a posix path relative to it, or an absolute path."""
+class EncodedImages(Images):
+    """Images that are encoded as image files are: decoding is all alike, where the bytes lie differs."""
 
-    def __init__(self, root: Path, keys: Sequence[str], channels: int, max_pixels: int) -> None:
-        self.root = root
+    def __init__(self, keys: Sequence[str], channels: int, max_pixels: int) -> None:
         self.keys = tuple(keys)
         self.channels = channels
         self.max_pixels = max_pixels
@@ -99,24 +97,30 @@ class FileImages(Images):
         """The key given."""
         return self.keys[index]
 
-    def path(self, index: int) -> Path:
-        """Under `root`."""
-        return self.root / self.keys[index]
+    @abstractmethod
+    def where(self, index: int) -> str:
+        """The file, or the place in a file, for messages."""
 
+    @abstractmethod
     def content(self, index: int) -> bytes:
-        """The file's bytes; a file that is missing or not allowed is an ImageError too."""
-        path = self.path(index)
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            raise _not_read(path, error) from error
+        """The bytes of an image file.
+
+        Raises:
+            ImageError: they can't be read.
+        """
+
+    @abstractmethod
+    def open(self, index: int) -> BinaryIO:
+        """The image file, to read its header from.
+
+        Raises:
+            OSError: it can't be opened.
+        """
 
     def decode(self, index: int, content: Content, denominator: int = 1) -> np.ndarray:
         """Pixels as `vernier.data.decode` gives them, JPEG at one over `denominator`."""
-        path = str(self.path(index))
-        return decode(
-            bytes(content), channels=self.channels, max_pixels=self.max_pixels, path=path, denominator=denominator
-        )
+        path, limit = self.where(index), self.max_pixels
+        return decode(bytes(content), channels=self.channels, max_pixels=limit, path=path, denominator=denominator)
 
     @property
     def decoding(self) -> str:
@@ -124,11 +128,11 @@ class FileImages(Images):
         return f"{DECODER_VERSION} channels={self.channels}"
 
     def size(self, index: int) -> tuple[int, int]:
-        """(H, W) from the file's header, which is all that is read."""
+        """(H, W) from the header, which is all that is read."""
         return self.header(index).upright_size
 
     def header_row(self, index: int) -> tuple[int, int, int]:
-        """(H, W) in full from the header, and 1 if the file can be decoded at a reduced scale, else 0.
+        """(H, W) in full from the header, and 1 if the image can be decoded at a reduced scale, else 0.
 
         Raises:
             ImageError: see `header`.
@@ -137,17 +141,44 @@ class FileImages(Images):
         return (*header.upright_size, int(header.reducible))
 
     def header(self, index: int) -> Header:
-        """The file's header.
+        """The image's header.
 
         Raises:
             ImageError: it can't be read, or says that the image is too large.
         """
-        path = self.path(index)
         try:
-            with path.open("rb") as file:
-                return image_header(file, max_pixels=self.max_pixels, path=str(path))
+            with self.open(index) as file:
+                return image_header(file, max_pixels=self.max_pixels, path=self.where(index))
         except OSError as error:
-            raise _not_read(path, error) from error
+            raise _not_read(self.where(index), error) from error
+
+
+@final
+class FileImages(EncodedImages):
+    """Image files under `root`; each key is a posix path relative to it, or an absolute path."""
+
+    def __init__(self, root: Path, keys: Sequence[str], channels: int, max_pixels: int) -> None:
+        super().__init__(keys, channels, max_pixels)
+        self.root = root
+
+    def path(self, index: int) -> Path:
+        """Under `root`."""
+        return self.root / self.keys[index]
+
+    def where(self, index: int) -> str:
+        """The file."""
+        return str(self.path(index))
+
+    def content(self, index: int) -> bytes:
+        """The file's bytes; a file that is missing or not allowed is an ImageError too."""
+        try:
+            return self.path(index).read_bytes()
+        except OSError as error:
+            raise _not_read(self.where(index), error) from error
+
+    def open(self, index: int) -> BinaryIO:
+        """The file."""
+        return self.path(index).open("rb")
 
     def fingerprint(self) -> str:
         """Of the root, every file's key, size and times, the decoder, `channels` and `max_pixels`.
@@ -228,5 +259,5 @@ def _stamp(path: str) -> str:
     return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
 
 
-def _not_read(path: Path, error: OSError) -> ImageError:
-    return ImageError(str(path), f"can't be read ({error.strerror})")
+def _not_read(where: str, error: OSError) -> ImageError:
+    return ImageError(where, f"can't be read ({error.strerror})")

@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 
 from vernier.data.header_table import HeaderTable
-from vernier.data.images import Content, FileImages, Images
+from vernier.data.images import Content, EncodedImages, Images
 
 DENOMINATORS = (1, 2, 4, 8)
 """Of the scales that JPEG decoders have."""
@@ -21,7 +21,7 @@ Spare = Callable[[np.ndarray], np.ndarray]
 class ReducedImages(Images):
     """Image files, each at its own scale: 1 over `denominators`, int64 (N,), of 1, 2, 4 and 8."""
 
-    def __init__(self, files: FileImages, denominators: np.ndarray) -> None:
+    def __init__(self, files: EncodedImages, denominators: np.ndarray) -> None:
         self.files = files
         self.denominators = denominators
         self.channels = files.channels
@@ -33,8 +33,8 @@ class ReducedImages(Images):
         """The file's."""
         return self.files.key(index)
 
-    def path(self, index: int) -> Path:
-        """The file."""
+    def path(self, index: int) -> Path | None:
+        """The file, where the image is one."""
         return self.files.path(index)
 
     def content(self, index: int) -> bytes:
@@ -66,7 +66,7 @@ class ReducedImages(Images):
         return digest.hexdigest()
 
 
-def reduce_images(files: FileImages, headers: HeaderTable, spare: Spare, most: int) -> tuple[Images, np.ndarray]:
+def reduce_images(files: EncodedImages, headers: HeaderTable, spare: Spare, most: int) -> tuple[Images, np.ndarray]:
     """The files with JPEG at the scales that `spare` leaves room for; as they are where that is none.
 
     Args:

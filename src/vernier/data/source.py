@@ -27,6 +27,8 @@ class Source:
         skipped: Why files were left out, and how many.
         native_size: Height and width when all images are of one small size by design, else None.
         root: The directory that the images' keys are relative to, if they are files.
+        weights: What the loss of each sample is multiplied by, float32 (N,); None for 1.
+        groups: What each sample belongs to, N names; None where the source does not say.
     """
 
     name: str
@@ -37,6 +39,8 @@ class Source:
     skipped: Mapping[str, int]
     native_size: tuple[int, int] | None
     root: Path | None
+    weights: np.ndarray | None = None
+    groups: tuple[str, ...] | None = None
 
     @property
     def multilabel(self) -> bool:

@@ -55,7 +55,9 @@ def settle_features(config: Config, model: nn.Module, dataset: Dataset) -> tuple
 def is_random(operations: Sequence[AnyOperation]) -> bool:
     """Whether an image can come out differently each time."""
     return any(
-        not isinstance(operation, Resize | CentralCrop | Normalize | Rescale) or 0 < operation.p < 1
+        not isinstance(operation, Resize | CentralCrop | Normalize | Rescale)
+        or bool(operation.p_from)
+        or 0 < operation.p < 1
         for operation in operations
     )
 

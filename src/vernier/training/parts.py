@@ -17,7 +17,7 @@ from vernier.config.root import Config
 from vernier.config.schedule import ConstantConfig
 from vernier.config.settled import settled
 from vernier.data.header_table import read_header_table
-from vernier.data.images import FileImages, Images
+from vernier.data.images import EncodedImages, Images
 from vernier.data.order import BatchOrder
 from vernier.data.reduced_images import DENOMINATORS, reduce_images
 from vernier.data.sampling import ClassSampler, class_counts, sampling_labels
@@ -150,7 +150,7 @@ def open_dataset(
 def _images_to_train_on(config: Config, source: Source, threads: int) -> tuple[Images, np.ndarray | None]:
     """The source's images, at a reduced scale where `augment.train` has pixels to spare, and their sizes if known."""
     most = max(DENOMINATORS) if config.data.store_scale == "auto" else config.data.store_scale
-    if most == 1 or not isinstance(source.images, FileImages):
+    if most == 1 or not isinstance(source.images, EncodedImages):
         return source.images, None
     headers = read_header_table(source.images, store_directory(config.data.store_dir), threads)
     spare = partial(pixels_per_pixel, training_operations(config, source))
