@@ -21,6 +21,14 @@ from vernier.config.normalise import nest
 from vernier.config.overrides import parse_arguments
 from vernier.config.root import Config
 from vernier.config.words import show
+from vernier.data.check.run import CheckReport, run_checks
+from vernier.data.check.scan import Progress
+from vernier.data.check.similar import NEAR_BITS
+from vernier.data.convert.annotations import open_annotated
+from vernier.data.convert.conversion import Conversion
+from vernier.data.convert.run import convert_source
+from vernier.data.convert.settings import ConvertSettings, check_settings
+from vernier.data.sources import open_source
 from vernier.deploy.predict import PredictResult
 from vernier.deploy.predict import predict as predict_images
 from vernier.errors import ConfigError, ConfigProblem, RunError
@@ -32,6 +40,7 @@ from vernier.training import seeds
 from vernier.training.benchmark import Timing
 from vernier.training.benchmark import benchmark_pipeline as time_pipeline
 from vernier.training.benchmark import benchmark_train as time_train
+from vernier.training.devices import processors
 from vernier.training.find_batch_size import BatchSizeFinding
 from vernier.training.find_batch_size import find_batch_size as try_batch_sizes
 from vernier.training.find_learning_rate import LearningRateFinding
@@ -40,6 +49,8 @@ from vernier.training.log import logger, logging_to, make_display
 from vernier.training.parts import Dataset, open_dataset
 from vernier.training.plot_schedule import ScheduleCurve, count_steps, given_steps, schedule_curve
 from vernier.training.prepare import prepare_resume
+from vernier.training.preview import Preview
+from vernier.training.preview import preview as write_preview
 from vernier.training.resolve import resolve
 from vernier.training.run_directory import RunDirectory, run_name
 from vernier.training.seeds import SeedsEnd
@@ -48,7 +59,7 @@ from vernier.training.tuning import tune
 
 ConfigLike = str | Path | Mapping[str, Any] | LoadedConfig | None
 
-_DATA_KEYS = ("data", "data.source", "data.train", "data.val", "data.test")
+_DATA_KEYS = ("data", "data.source", "data.train", "data.val", "data.test", "data.lists")
 
 QUICKSTART: dict[str, Any] = {
     "data": {"source": "digits", "batch_size": 64},
@@ -188,6 +199,90 @@ def predict(
     )
 
 
+def convert(
+    source: str | Path, out: str | Path, *overrides: str, settings: ConvertSettings | None = None, add: bool = False
+) -> Conversion:
+    """Write a data set as TFRecord files, tar shards or decoded pixels; `data=OUT` reads it.
+
+    Args:
+        source: Anything that `data.source` names.
+        out: A directory that is not there yet.
+        overrides: Such as `data.class_names=[cat,dog]`.
+        settings: The format and all else.
+        add: Add splits to a set that is there.
+
+    Raises:
+        VernierError: anything that the user can mend; nothing is left behind then.
+    """
+    wanted = settings or ConvertSettings()
+    check_settings(wanted)
+    data = config_from_mapping({"data": {"source": str(source)}}, overrides, checks=()).config.data
+    with logging_to(None):
+        annotated = wanted.annotations is not None
+        opened = open_annotated(Path(source), wanted, data) if annotated else open_source(data)
+        if opened.skipped:
+            logger.info("left out: %s", ", ".join(f"{count} {reason}" for reason, count in opened.skipped.items()))
+        threads = processors() if data.threads == "auto" else data.threads
+        display = make_display()
+        display.begin("converting", len(opened.images))
+        try:
+            return convert_source(
+                opened,
+                data,
+                wanted,
+                Path(out),
+                add=add,
+                threads=threads,
+                progress=lambda done, _: display.advance(done),
+            )
+        finally:
+            display.end()
+
+
+def check(
+    what: ConfigLike = None,
+    *overrides: str,
+    near: int | None = None,
+    progress: Progress = lambda done, total: None,
+) -> CheckReport:
+    """Look at every image of a data set, and say what is wrong with it.
+
+    Args:
+        what: A config file or mapping, a run, or anything that `data=` takes, such as a directory.
+        overrides: Such as `data.val=DIR`.
+        near: Bits of 64 in which the hashes of near duplicates may differ; 8 when not given.
+        progress: Told how many images are done.
+
+    Raises:
+        VernierError: there is nothing to check, or it can't be opened.
+    """
+    config = _config_to_check(what, overrides)
+    size = config.model.input_size
+    return run_checks(
+        config.data,
+        processors() if config.data.threads == "auto" else max(1, config.data.threads),
+        input_size=None if size == "auto" else (size[0], size[1]),
+        near=NEAR_BITS if near is None else near,
+        open_source=partial(open_data, config),
+        progress=progress,
+    )
+
+
+def _config_to_check(what: ConfigLike, overrides: Sequence[str]) -> Config:
+    """A run's config reads the split from its `split.csv`."""
+    if not isinstance(what, str | Path):
+        return read_config(what, *overrides, checks=()).config
+    path = Path(what)
+    if path.suffix.casefold() in (".yaml", ".yml"):
+        return load_config(path, overrides, checks=()).config
+    run = RunDirectory(path)
+    if not run.config_file.is_file() or not run.split_file.is_file():
+        return config_from_mapping({"data": {"source": str(what)}}, overrides, checks=()).config
+    config = load_config(run.config_file, overrides, checks=()).config
+    split = config.data.split.model_copy(update={"file": str(run.split_file)})
+    return config.model_copy(update={"data": config.data.model_copy(update={"split": split})})
+
+
 def benchmark_train(
     config: ConfigLike = None, *overrides: str, seconds: float = 10, end_to_end: bool = False
 ) -> Timing:
@@ -200,6 +295,17 @@ def benchmark_pipeline(config: ConfigLike = None, *overrides: str, seconds: floa
     """Time the input pipeline, from files or store to normalised float batches."""
     with logging_to(None):
         return time_pipeline(read_config(config, *overrides), seconds)
+
+
+def preview(
+    config: ConfigLike = None,
+    *overrides: str,
+    output: str | Path = "preview.png",
+    images: int = 4,
+    epoch: int = 0,
+) -> Preview:
+    """Write a picture of what `augment.train` does to some training images; see `vernier.training.preview`."""
+    return write_preview(read_config(config, *overrides).config, Path(output), images, epoch)
 
 
 def plot_schedule(

@@ -19,7 +19,7 @@ usage: vernier VERB ...
   check DIR|CONFIG.yaml|RUN            what is wrong in a data set, before the first step
   preview [CONFIG.yaml] [key=value ...]
                                        a picture of what an augmentation list does
-  convert DIR OUT                      a data set as TFRecord files, tar shards or a decoded store
+  convert SOURCE OUT                   a data set as TFRecord files, tar shards or a decoded store
   models [PATTERN] | show NAME         names for model=NAME, with what they cost; the layers of one
   config [CONFIG.yaml] [key=value ...] show a config with its defaults; --schema prints the JSON Schema
 
@@ -115,9 +115,54 @@ which takes about 0.3 s each, and those that can't take them have no figures. No
 show: the layers that have parameters, with the index that model.frozen=SPEC counts by. NAME may be a bundle or a run.
 
   vernier models show resnet18 --frozen '(0:-1)' model.width_divisor=2""",
-    "check": "usage: vernier check DIR|CONFIG.yaml|RUN",
-    "preview": "usage: vernier preview [CONFIG.yaml] [key=value ...]",
-    "convert": "usage: vernier convert DIR OUT",
+    "check": """\
+usage: vernier check DIR|CONFIG.yaml|RUN [key=value ...] [--near N] [--html FILE] [--fix LIST.csv] [--json]
+
+Looks at every image before the first step: files that can't be read or are not read, duplicates and near duplicates,
+images in two splits or with two labels, classes that are small or missing, sizes, channels, and images that are blank,
+dark, bright, blurred or grey among colour. Takes anything that `data=` takes; a run is checked with its own split.
+
+  vernier check photos                               a line for each check, the worst cases below
+  vernier check photos --html check.html             with pictures
+  vernier check photos --fix clean.csv               without what can't be read, copies, and images with two labels
+  vernier train data=clean.csv data.root=photos
+
+--near N: bits of 64 in which the hashes of near duplicates may differ (default 8; 0 to 16). --fix deletes nothing and
+overwrites nothing; of copies it keeps the one in test, else val, else train. Exit status 1 when a check fails.""",
+    "preview": """\
+usage: vernier preview [CONFIG.yaml] [key=value ...] [--output FILE.png] [--images N] [--epoch N] [--json]
+
+  vernier preview recipe.yaml data=photos
+  vernier preview data=photos 'augment.train=[RandomResizedCrop,{name: Posterize, bits: 3}]' --images 6
+
+Writes a picture (preview.png) of N training images, a row each: as they are, after each operation of augment.train
+alone, and after the whole list as epoch N (counted from 1) draws it. Prints the stages that the list compiles to.""",
+    "convert": """\
+usage: vernier convert SOURCE OUT [--format tfrecord|webdataset|store] [options] [key=value ...] [--json]
+
+  vernier convert photos sets/photos --split_percentages 0.7 0.2 0.1
+  vernier convert photos sets/small --format webdataset --preprocessing CENTER_CROP_THEN_SCALE --image_size 256 256
+  vernier train data=sets/photos
+
+Writes a data set in fewer, larger files. SOURCE is anything that data=SOURCE takes; OUT is a directory that is not
+there yet, and appears when all is written.
+
+  --format F                  tfrecord (default), webdataset (tar shards), or store (decoded pixels, memory-mapped)
+  --preprocessing P           NO (default) keeps every file as it is; CENTER_CROP_THEN_SCALE scales the largest square
+                              in the middle, SQUARE_MARGIN_THEN_SCALE the image on a black square
+  --image_size H W            what it scales to; 224 224 by default
+  --split_names A B ...       train validation test by default
+  --split_percentages P ...   their shares, which make 1: a stratified draw. Without it splits of the source are kept;
+                              where it has none: 0.8 0.1 0.1
+  --shard_size N              images in a file at most, 1000 by default; --num_shards N: files of each split
+  --name NAME                 of the set, by default the source's; --description TEXT
+  --seed N                    of the draw and of the order in the files, 0 by default
+  --quality N                 of JPEG files that are scaled, 95 by default
+  --check quick|full          quick finds files that are no images or are cut short; full decodes every one
+  --annotations FILE          labels from a CSV file: image file, label; --delimiter ';' --header 1
+  --add                       add splits of other names to the set in OUT; nothing is ever overwritten
+
+The same command again does nothing. Images that can't be read are left out and listed, with exit status 1.""",
     "config": """\
 usage: vernier config [CONFIG.yaml] [key=value ...] [--json]
        vernier config --schema

@@ -18,25 +18,27 @@ def interpolate(image: np.ndarray, matrix: np.ndarray, size: Sequence[int], bord
     height, width = image.shape[:2]
     x, y = x / w, y / w
     outside = (w <= 0) | (x < 0) | (y < 0) | (x >= width) | (y >= height)
-    result = _bilinear(image, y - 0.5, x - 0.5, "symmetric" if border == "reflect" else "edge")
+    result = _bilinear(image, y - 0.5, x - 0.5, border)
     if border == "constant":
         result[outside] = fill
     return result.reshape(*size, -1)
 
 
-def _bilinear(image: np.ndarray, y: np.ndarray, x: np.ndarray, mode: str) -> np.ndarray:
+def _bilinear(image: np.ndarray, y: np.ndarray, x: np.ndarray, border: str) -> np.ndarray:
     top, left = np.floor(y), np.floor(x)
     down, right = (y - top)[:, None], (x - left)[:, None]
     at = [
-        [image[_inside(top + a, image.shape[0], mode), _inside(left + b, image.shape[1], mode)] for b in (0, 1)]
+        [image[_inside(top + a, image.shape[0], border), _inside(left + b, image.shape[1], border)] for b in (0, 1)]
         for a in (0, 1)
     ]
     upper, lower = (row[0] * (1 - right) + row[1] * right for row in at)
     return upper * (1 - down) + lower * down
 
 
-def _inside(position: np.ndarray, length: int, mode: str) -> np.ndarray:
-    if mode == "edge":
+def _inside(position: np.ndarray, length: int, border: str) -> np.ndarray:
+    if border == "wrap":
+        return position.astype(int) % length
+    if border != "reflect":
         return position.clip(0, length - 1).astype(int)
     wrapped = position.astype(int) % (2 * length)
     return np.minimum(wrapped, 2 * length - 1 - wrapped)
@@ -63,6 +65,8 @@ def _draws(operation: Operation, counts: dict[str, int], index: int, epoch: int,
 def _apply(operation: Operation, u: np.ndarray, image: np.ndarray, border: str, fill: float) -> np.ndarray:
     if type(operation) in GEOMETRY:
         step = warp(operation, u, np.array([image.shape[:2]]))
+        border = getattr(operation, "border", None) or border
+        fill = fill if getattr(operation, "fill", None) is None else operation.fill
         return interpolate(image, step.matrices[0], step.sizes[0], border, fill)
     if u[0, 0] >= operation.p:
         return image

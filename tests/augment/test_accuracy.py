@@ -10,13 +10,18 @@ from vernier.augment.plan import compile_plan
 from vernier.augment.torch_backend import TorchBackend
 from vernier.config.augment import (
     CentralCrop,
+    CentralCropThenResize,
+    Pad,
     RandomCrop,
+    RandomFlip,
     RandomHorizontalFlip,
     RandomPerspective,
+    RandomResize,
     RandomResizedCrop,
     RandomRotate,
     RandomRotate90,
     RandomVerticalFlip,
+    RandomWindow,
     Resize,
     ResizeThenRandomCrop,
     Shear,
@@ -97,7 +102,13 @@ GEOMETRY_LISTS = {
     "Resize larger": (Resize(size=(333, 241)),),
     "Resize shortest": (Resize(size=(64, 64), mode="shortest"), CentralCrop(size=(64, 80))),
     "Resize letterbox": (Resize(size=(128, 128), mode="letterbox"),),
+    "Resize longest": (Resize(size=(128, 128), mode="longest"), CentralCrop(size=(90, 128))),
+    "RandomResize": (RandomResize(size=(120, 120), scale=(0.8, 1.6)), CentralCrop(size=(90, 120))),
     "CentralCrop": (CentralCrop(size=(61, 300)),),
+    "CentralCropThenResize": (CentralCropThenResize(size=(131, 90)),),
+    "Pad": (CentralCrop(size=(150, 220)), Pad(padding=(3, 9, 2, 7))),
+    "RandomWindow": (CentralCrop(size=(150, 220)), RandomWindow()),
+    "RandomFlip": (CentralCrop(size=(150, 220)), RandomFlip(mode="horizontal_and_vertical")),
     "RandomCrop": (RandomCrop(size=(140, 200), padding=9),),
     "RandomResizedCrop": (RandomResizedCrop(size=(96, 128)),),
     "ResizeThenRandomCrop": (ResizeThenRandomCrop(resize=(160, 160), size=(120, 130)),),
@@ -107,6 +118,7 @@ GEOMETRY_LISTS = {
     "RandomRotate90": (CentralCrop(size=(120, 120)), RandomRotate90()),
     "Translate": (CentralCrop(size=(150, 220)), Translate(x=0.3, y=0.3)),
     "Zoom": (CentralCrop(size=(150, 220)), Zoom(scale=(0.5, 3))),
+    "Zoom of both axes": (CentralCrop(size=(150, 220)), Zoom(scale=(0.5, 3), scale_y=(1, 2))),
     "Shear": (CentralCrop(size=(150, 220)), Shear(x=20, y=10)),
     "RandomPerspective": (CentralCrop(size=(150, 220)), RandomPerspective(distortion=0.4, p=1)),
     "shrinking by 3": (Resize(size=(50, 73)), RandomRotate(degrees=20)),
@@ -140,7 +152,7 @@ def test_a_ramp_of_coordinates_comes_out_as_the_coordinates(name, backend, inter
     assert checked > 4000
 
 
-@pytest.mark.parametrize("border", ["constant", "reflect", "replicate"])
+@pytest.mark.parametrize("border", ["constant", "reflect", "replicate", "edge", "wrap"])
 @pytest.mark.parametrize("backend", ["opencv", "torch"])
 def test_borders_are_those_of_the_reference(backend, border, photos):
     image = photos["china"][100:160, 200:290]

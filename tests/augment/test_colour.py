@@ -14,12 +14,14 @@ from vernier.augment.opencv_backend import OpenCVBackend
 from vernier.augment.plan import compile_plan
 from vernier.augment.randomness import uniform
 from vernier.augment.torch_backend import TorchBackend
-from vernier.config.augment import CentralCrop, ColorJitter, Normalize, Rescale
+from vernier.config.augment import CentralCrop, ColorJitter, Normalize, RandomRotate, Rescale
+from vernier.config.operations.colour import Brightness, Contrast, Grayscale, Invert
+from vernier.config.operations.tone import Clip, Hue
 
 BACKENDS = ("opencv", "torch")
 
 
-def through(operations, image, backend="opencv", n=1, seed=0):
+def through(operations, image, backend="opencv", n=1, seed=0, colours=None):
     """Results for samples 0 to n - 1, float32 (n, C, H, W)."""
     plan = compile_plan(
         operations,
@@ -29,6 +31,7 @@ def through(operations, image, backend="opencv", n=1, seed=0):
         interpolation="bilinear",
         seed=seed,
         native_size=image.shape[:2],
+        colours=colours,
     )
     made = OpenCVBackend(plan, 0) if backend == "opencv" else TorchBackend(plan, "cpu")
     return made.batch([image] * n, np.arange(n), 0)
@@ -143,10 +146,120 @@ def test_p_chooses_its_share():
 @given(seed=st.integers(0, 1000), channels=st.sampled_from([1, 3]))
 def test_offsets_follow_the_mean_as_told(seed, channels):
     jitter = ColorJitter(brightness=0.5, contrast=0.5, saturation=0.5, p=0.7)
-    operations = (jitter, Rescale(scale=0.5, offset=3.0), jitter, Normalize(mean=0.5, std=0.25))
+    between = (
+        Contrast(factor=0.5, p=0.8),
+        Brightness(),
+        Grayscale(p=0.5),
+        Rescale(scale=0.5, offset=3.0),
+        Invert(p=0.5),
+    )
+    operations = (jitter, *between, jitter, Normalize(mean=0.5, std=0.25))
     draws = tuple(uniform(seed, 0, np.arange(4), f"{n}", 5) for n in range(len(operations)))
-    draw = ColourDraw(operations, draws)
+    draw = ColourDraw(operations, draws, tuple(range(channels)))
     means = uniform(seed, 1, np.arange(4), "means", channels) * 255
     black, slopes = draw.by_mean(channels)
     black[:, :, -1] += (slopes @ means[:, :, None])[:, :, 0]
     np.testing.assert_allclose(black, draw.matrices(means), atol=1e-10)
+
+
+def formula(operation, colours):
+    """What an operation without chance makes of colours (..., C), float64."""
+    match operation:
+        case Brightness(delta=(delta, _)):
+            return colours + 255 * delta
+        case Contrast(factor=(factor, _)):
+            means = colours.mean(axis=(0, 1))
+            return factor * (colours - means) + means
+        case Grayscale():
+            grey = colours @ [0.299, 0.587, 0.114] if colours.shape[-1] == 3 else colours[..., 0]
+            return np.repeat(grey[..., None], colours.shape[-1], axis=-1)
+        case Invert():
+            return 255 - colours
+
+
+AFFINE = (
+    Brightness(delta=(0.3, 0.3)),
+    Brightness(delta=(-0.4, -0.4)),
+    Contrast(factor=(1.7, 1.7)),
+    Contrast(factor=(0.2, 0.2)),
+    Grayscale(p=1.0),
+    Invert(p=1.0),
+)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("operation", AFFINE, ids=lambda operation: operation.name)
+def test_affine_operations_are_their_formulas(operation, backend, image):
+    """On colours, on grey, and on colours among other channels, which stay."""
+    floats = image.astype(np.float64)
+    for places, channels in (((0, 1, 2), 3), ((0,), 1), ((3, 0, 4), 5), ((1,), 2), ((), 4)):
+        many = np.random.default_rng(0).integers(0, 256, (*image.shape[:2], channels), dtype=np.uint8)
+        many[..., list(places)] = image[..., : len(places)]
+        expected = many.astype(np.float64)
+        if places:
+            expected[..., list(places)] = formula(operation, floats[..., : len(places)])
+        result = through([operation], many, backend, colours=places)[0].permute(1, 2, 0)
+        np.testing.assert_allclose(result, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_chain_is_one_matrix_with_the_mean_at_its_place(backend, image):
+    chain = [*AFFINE[:4], Normalize(mean=0.25, std=0.5)]
+    expected = image.astype(np.float64)
+    for operation in AFFINE[:4]:
+        expected = formula(operation, expected)
+    result = through(chain, image, backend)[0].permute(1, 2, 0)
+    np.testing.assert_allclose(result, (expected / 255 - 0.25) / 0.5, atol=1e-4)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_normalize_takes_a_value_for_each_of_many_channels(backend):
+    many = np.random.default_rng(0).integers(0, 256, (6, 7, 5), dtype=np.uint8)
+    mean, std = np.linspace(0.1, 0.9, 5), np.linspace(0.2, 1, 5)
+    result = through([Normalize(mean=tuple(mean), std=tuple(std))], many, backend, colours=(2,))[0].permute(1, 2, 0)
+    np.testing.assert_allclose(result, (many / 255 - mean) / std, atol=1e-5)
+
+
+def test_shifts_and_factors_fill_their_ranges():
+    image = np.array([0, 200], np.uint8).reshape(1, 2, 1).repeat(3, axis=2)
+    shifts = (through([Brightness(delta=0.4)], image, n=2000)[:, 0, 0, 0].numpy()) / 255
+    assert (shifts.min(), shifts.max()) == pytest.approx((-0.4, 0.4), abs=0.01)
+    results = through([Contrast(factor=0.6)], image, n=2000)[:, 0, 0]
+    factors = ((results[:, 1] - results[:, 0]) / 200).numpy()
+    assert (factors.min(), factors.max()) == pytest.approx((0.4, 1.6), abs=0.01)
+    for number in (shifts, factors - 1):
+        assert number.mean() == pytest.approx(0, abs=4 * 1.2 / np.sqrt(12 * 2000))
+
+
+def test_grayscale_and_invert_choose_a_quarter():
+    image = np.full((1, 1, 3), 100, np.uint8)
+    image[..., 0] = 200
+    for operation in (Grayscale(), Invert()):
+        changed = (through([operation], image, n=2000)[:, 0, 0, 0] != 200).numpy()
+        assert changed.mean() == pytest.approx(0.25, abs=4 * np.sqrt(0.1875 / 2000))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("turn", [-0.5, -0.05, 0.2])
+def test_the_hue_operation_turns_as_the_jitter_does(turn, backend, image):
+    jitter = through([ColorJitter(hue=(turn, turn))], image, backend)
+    torch.testing.assert_close(through([Hue(delta=(turn, turn))], image, backend), jitter)
+
+
+def test_neighbours_merge_and_what_changes_black_stays_in_front_of_a_fill(image):
+    def stages(*operations, fill=0):
+        border = {"border": "constant", "fill": fill, "interpolation": "bilinear", "seed": 0}
+        return compile_plan(operations, channels=3, native_size=(8, 8), **border).describe()
+
+    assert stages(Brightness(), Contrast(), Grayscale(), Invert(), Normalize(mean=0.5, std=0.5)) == (
+        "colour matrix: Brightness, Contrast, Grayscale, Invert, Normalize",
+    )
+    assert stages(Grayscale(), RandomRotate())[0].startswith("warp")
+    for operation in (Brightness(), Contrast(), Invert()):
+        assert stages(operation, RandomRotate())[0].startswith("colour")
+    assert stages(Brightness(), Clip(), Contrast(), Hue()) == (
+        "colour matrix: Brightness",
+        "Clip",
+        "colour matrix: Contrast",
+        "hue turn",
+    )

@@ -22,7 +22,7 @@ def drawn(operations, count):
     draws = [
         uniform(1, 0, np.arange(count), k, 1 + COLOUR[type(o)].draws) for k, o in zip(keys, operations, strict=True)
     ]
-    return ColourDraw(tuple(operations), tuple(draws))
+    return ColourDraw(tuple(operations), tuple(draws), (0, 1, 2))
 
 
 @pytest.mark.parametrize("sizes", [[[20, 30]] * 6, [[20, 30], [7, 30], [20, 5]] * 2])

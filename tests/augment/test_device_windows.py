@@ -11,7 +11,9 @@ from vernier.config.augment import (
     CentralCrop,
     ColorJitter,
     Normalize,
+    Pad,
     RandomCrop,
+    RandomFlip,
     RandomHorizontalFlip,
     RandomRotate,
     RandomVerticalFlip,
@@ -30,6 +32,7 @@ def windows_of(operations, native_size=(12, 15), **changes):
     [
         (RandomRotate(),),
         (Resize(size=(8, 8)),),
+        (RandomCrop(size=(8, 8), padding=2, fill=(0, 255)),),
         (ColorJitter(brightness=0.5),),
         (ColorJitter(hue=0.5),),
         (Normalize(mean=0.5, std=0.5, p=0.5),),
@@ -57,11 +60,12 @@ CROPS = st.builds(
     padding=st.integers(0, 5),
 )
 CENTRAL = st.builds(CentralCrop, size=st.tuples(st.integers(1, 20), st.integers(1, 20)))
-FLIPS = st.sampled_from([RandomHorizontalFlip(), RandomVerticalFlip()])
+PADS = st.builds(Pad, padding=st.tuples(*[st.integers(0, 5)] * 4))
+FLIPS = st.sampled_from([RandomHorizontalFlip(), RandomVerticalFlip(), RandomFlip(mode="horizontal_and_vertical")])
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.one_of(CROPS, CENTRAL, FLIPS), min_size=1, max_size=4))
+@given(st.lists(st.one_of(CROPS, CENTRAL, PADS, FLIPS), min_size=1, max_size=4))
 def test_no_window_reaches_further_than_the_overhang(operations):
     windows = windows_of(operations)
     warp = windows.warps(np.arange(40), 0, (12, 15))

@@ -16,13 +16,18 @@ from vernier.augment.plan import compile_plan
 from vernier.augment.randomness import uniform
 from vernier.config.augment import (
     CentralCrop,
+    CentralCropThenResize,
+    Pad,
     RandomCrop,
+    RandomFlip,
     RandomHorizontalFlip,
     RandomPerspective,
+    RandomResize,
     RandomResizedCrop,
     RandomRotate,
     RandomRotate90,
     RandomVerticalFlip,
+    RandomWindow,
     Resize,
     ResizeThenRandomCrop,
     Shear,
@@ -140,6 +145,76 @@ def test_letterbox_is_centred_and_filled(photos):
     assert (result[150:] == 7).all()
 
 
+@given(height=SIDES, width=SIDES, size=SIDES)
+def test_resize_longest_keeps_the_aspect_ratio(height, width, size):
+    operation = Resize(size=(size, size), mode="longest")
+    step = warp(operation, np.zeros((1, 1)), np.array([[height, width]]))
+    shorter = max(1, round(size * min(height, width) / max(height, width)))
+    assert tuple(step.sizes[0]) == ((size, shorter) if height >= width else (shorter, size))
+    assert size_after(operation, (height, width)) == tuple(step.sizes[0].tolist())
+    np.testing.assert_allclose(step.matrices[0] @ [*step.sizes[0, ::-1], 1], [width, height, 1])
+
+
+@given(height=SIDES, width=SIDES, mode=st.sampled_from(["fit", "shortest", "longest"]), u=st.floats(0, 0.999))
+def test_a_random_resize_is_a_resize_to_a_drawn_size(height, width, mode, u):
+    drawn = warp(
+        RandomResize(size=(40, 30), scale=(0.5, 3), mode=mode), np.array([[0, u]]), np.array([[height, width]])
+    )
+    size = tuple(max(1, round(side * (0.5 + 2.5 * u))) for side in (40, 30))
+    expected = warp(Resize(size=size, mode=mode), np.zeros((1, 1)), np.array([[height, width]]))
+    np.testing.assert_array_equal(drawn.sizes, expected.sizes)
+    np.testing.assert_allclose(drawn.matrices, expected.matrices)
+
+
+@pytest.mark.parametrize(
+    ("padding", "sides"), [(3, (3, 3, 3, 3)), ((2, 5), (5, 2, 5, 2)), ((1, 2, 3, 4), (3, 1, 4, 2))]
+)
+def test_pad_is_that_of_torchvision(padding, sides, photos):
+    image = photos["china"][:9, :11]
+    expected = tv.pad(chw(image), list(sides), fill=40).permute(1, 2, 0).numpy()
+    np.testing.assert_array_equal(through(Pad(padding=padding), image, fill=40)[0], expected)
+
+
+def one_central_crop(height, width, target, fraction):
+    """UpStride's, with the target's aspect ratio the right way round: (top, left, h, w)."""
+    aspect = target[1] / target[0]
+    if aspect > width / height:
+        w, h = round(fraction * width), round(fraction * width / aspect)
+    else:
+        w, h = round(fraction * height * aspect), round(fraction * height)
+    h, w = max(h, 1), max(w, 1)
+    return (height - h + 1) // 2, (width - w + 1) // 2, h, w
+
+
+@given(height=SIDES, width=SIDES, fraction=st.sampled_from([0.5, 0.7, 0.875, 1.0]))
+def test_central_crop_then_resize_keeps_the_aspect_ratio_of_its_size(height, width, fraction):
+    operation = CentralCropThenResize(size=(37, 53), fraction=fraction)
+    matrix = warp(operation, np.zeros((1, 1)), np.array([[height, width]])).matrices[0]
+    top, left, h, w = one_central_crop(height, width, (37, 53), fraction)
+    found = np.array([matrix[1, 2], matrix[0, 2], matrix[1, 1] * 37, matrix[0, 0] * 53])
+    # A side that lies on half a pixel may be rounded either way.
+    np.testing.assert_allclose(found, [top, left, h, w], atol=1 + 1e-9)
+    assert (np.abs(found - [top, left, h, w]) < 1e-9).sum() >= 2
+
+
+def test_random_window_is_cut_off_at_the_edges():
+    operation = RandomWindow(centre_x=(0, 1), centre_y=(0.5, 0.5), width=(0.5, 0.5), height=(0.2, 0.6))
+    u = np.array([[0, 0, 0.0, 0.0, 0], [0, 0, 0.5, 0.5, 0], [0, 0, 0.875, 0, 0]])
+    matrices = warp(operation, u, np.array([[100, 80]] * 3)).matrices
+    np.testing.assert_allclose(matrices[:, 0, 2], [0, 20, 50])
+    np.testing.assert_allclose(matrices[:, 0, 0], [0.25, 0.5, 0.375])
+    np.testing.assert_allclose(matrices[:, 1, 2], [40, 30, 40])
+    np.testing.assert_allclose(matrices[:, 1, 1], [0.2, 0.4, 0.2])
+
+
+def test_random_window_keeps_the_size(photos):
+    image = photos["china"][:40, :60]
+    results = through(RandomWindow(), image, 30)
+    assert results.shape == (30, 40, 60, 3)
+    same = (results == image).all(axis=(1, 2, 3)).mean()
+    assert 0 < same < 0.4
+
+
 def test_enlarging_is_that_of_torch(photos):
     image = photos["china"][:60, :80]
     result = through(Resize(size=(133, 121)), image)[0]
@@ -157,11 +232,26 @@ def test_resize_then_random_crop_is_a_window_of_the_resized_image(photos):
 
 
 @pytest.mark.parametrize(
-    ("operation", "expected"), [(RandomHorizontalFlip(p=1), np.fliplr), (RandomVerticalFlip(p=1), np.flipud)]
+    ("operation", "expected"),
+    [
+        (RandomHorizontalFlip(p=1), np.fliplr),
+        (RandomVerticalFlip(p=1), np.flipud),
+        (RandomFlip(p=1), np.fliplr),
+        (RandomFlip(mode="vertical", p=1), np.flipud),
+    ],
 )
 def test_flips_are_exact_copies(operation, expected, photos):
     image = photos["china"][:51, :70]
     np.testing.assert_array_equal(through(operation, image)[0], expected(image))
+
+
+def test_a_flip_both_ways_takes_each_of_three_as_often(photos):
+    image, n = photos["china"][:5, :7], 600
+    results = through(RandomFlip(mode="horizontal_and_vertical", p=0.75), image, n)
+    options = [image, np.fliplr(image), np.flipud(image), np.flipud(np.fliplr(image))]
+    found = np.array([[np.array_equal(result, option) for option in options] for result in results])
+    assert (found.sum(axis=1) == 1).all()
+    assert found.sum(axis=0).tolist() == pytest.approx([150] * 4, abs=4 * math.sqrt(112))
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
@@ -189,6 +279,19 @@ def test_rotation_is_that_of_torchvision(angle, photos):
 def test_zoom_enlarges_about_the_middle():
     matrix = warp(Zoom(scale=(2, 2)), draws(Zoom(), 1), np.array([[10, 20]])).matrices[0]
     np.testing.assert_allclose(matrix, [[0.5, 0, 5], [0, 0.5, 2.5], [0, 0, 1]])
+
+
+def test_zoom_takes_a_factor_for_each_axis():
+    matrix = warp(Zoom(scale=(2, 2), scale_y=(0.5, 0.5)), draws(Zoom(), 1), np.array([[10, 20]])).matrices[0]
+    np.testing.assert_allclose(matrix, [[0.5, 0, 5], [0, 2, -5], [0, 0, 1]])
+
+
+def test_ranges_need_not_be_symmetric():
+    u, sizes = np.array([[0, 0.25, 0.75]]), np.array([[100, 200]])
+    moved = warp(Translate(x=(-0.2, 0.6), y=(-1, 0)), u, sizes).matrices[0]
+    np.testing.assert_allclose(moved[:2, 2], [-0.4 * 200, 0.75 * 100])
+    sheared = warp(Shear(x=(10, 30), y=(-40, 0)), u, sizes).matrices[0]
+    np.testing.assert_allclose(sheared[[0, 1], [1, 0]], [-math.tan(math.radians(15)), math.tan(math.radians(10))])
 
 
 def test_translate_moves_by_shares_of_the_sides():
@@ -227,6 +330,11 @@ def test_perspective_takes_the_moved_corners_to_the_corners(seed, distortion):
     [
         Resize(size=(8, 8), p=0.0),
         CentralCrop(size=(8, 8), p=0.0),
+        CentralCropThenResize(size=(8, 8), p=0.0),
+        RandomResize(size=(8, 8), p=0.0),
+        Pad(padding=4, p=0.0),
+        RandomWindow(p=0.0),
+        RandomFlip(p=0.0),
         RandomHorizontalFlip(p=0.0),
         RandomVerticalFlip(p=0.0),
         RandomRotate(p=0.0),

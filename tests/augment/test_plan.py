@@ -14,6 +14,7 @@ from vernier.config.augment import (
     ColorJitter,
     Normalize,
     RandomCrop,
+    RandomFlip,
     RandomHorizontalFlip,
     RandomPerspective,
     RandomResizedCrop,
@@ -98,6 +99,7 @@ CROPS = st.sampled_from(
 OTHERS = st.sampled_from(
     [
         RandomHorizontalFlip(),
+        RandomFlip(mode="horizontal_and_vertical", p=0.8),
         RandomRotate90(turns=(0, 2)),
         RandomVerticalFlip(p=0.7),
         ColorJitter(brightness=0.5, p=0.6),
@@ -115,7 +117,7 @@ OTHERS = st.sampled_from(
     before=st.lists(OTHERS, max_size=4),
     crops=st.lists(CROPS, max_size=1),
     after=st.lists(OTHERS, max_size=4),
-    border=st.sampled_from(["constant", "reflect", "replicate"]),
+    border=st.sampled_from(["constant", "reflect", "replicate", "wrap"]),
     fill=st.sampled_from([0, 90]),
 )
 def test_a_plan_of_copies_and_colours_equals_the_list(before, crops, after, border, fill, photos_crop):
@@ -178,14 +180,14 @@ def test_normalize_with_another_number_of_channels_is_refused():
 
 def test_the_same_operation_twice_draws_twice():
     plan = compiled(RandomHorizontalFlip(), RandomHorizontalFlip(), native_size=(4, 4))
-    (warp,) = plan.draw(np.arange(64), 0, np.tile([4, 4], (64, 1)))
-    assert set(np.unique(warp.matrices[:, 0, 0])) == {-1, 1}
+    (drawn,) = plan.draw(np.arange(64), 0, np.tile([4, 4], (64, 1)))
+    assert set(np.unique(drawn.warp.matrices[:, 0, 0])) == {-1, 1}
 
 
 def test_draws_depend_on_seed_and_epoch():
     sizes = np.tile([32, 32], (4, 1))
     first, second, third = (
-        compiled(RandomRotate(), native_size=(32, 32), seed=seed).draw(np.arange(4), epoch, sizes)[0].matrices
+        compiled(RandomRotate(), native_size=(32, 32), seed=seed).draw(np.arange(4), epoch, sizes)[0].warp.matrices
         for seed, epoch in ((0, 0), (0, 1), (1, 0))
     )
     assert not np.isclose(first[:, 0, 1], second[:, 0, 1]).any()

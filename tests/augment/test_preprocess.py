@@ -190,3 +190,18 @@ def test_damaged_json_is_refused(change):
     values = _compile(Resize(size=8), Rescale()).to_json() | change
     with pytest.raises(ModelError, match="preprocessing can't be read"):
         Preprocessing.from_json(values)
+
+
+def test_resize_longest_and_a_crop_are_a_letterbox(photos):
+    image = photos["china"][:60, :91]
+    letterbox = _compile(Resize(size=(40, 40), mode="letterbox"), fill=9)(image)
+    np.testing.assert_array_equal(
+        _compile(Resize(size=(40, 40), mode="longest"), CentralCrop(size=(40, 40)), fill=9)(image), letterbox
+    )
+
+
+def test_an_operation_s_own_fill_is_that_of_evaluation(photos):
+    image = photos["china"][:30, :40]
+    own = _compile(Resize(size=(40, 40), mode="letterbox", fill=200), fill=9)
+    assert own.fill == 200
+    assert (own(image)[:, 0] == 200).all()

@@ -11,14 +11,19 @@ from vernier.augment.randomness import Chance
 from vernier.augment.reach import pixels_per_pixel
 from vernier.config.augment import (
     CentralCrop,
+    CentralCropThenResize,
     ColorJitter,
     Normalize,
+    Pad,
     RandomCrop,
+    RandomFlip,
     RandomHorizontalFlip,
     RandomPerspective,
+    RandomResize,
     RandomResizedCrop,
     RandomRotate,
     RandomRotate90,
+    RandomWindow,
     Resize,
     ResizeThenRandomCrop,
     Shear,
@@ -68,6 +73,14 @@ FIXED = [
     ([RandomResizedCrop(size=SMALL, scale=(1, 1), ratio=(4 / 3, 4 / 3))], (480, 640), 20.0),
     ([RandomResizedCrop(size=SMALL, scale=(0.25, 1), ratio=(4 / 3, 4 / 3))], (480, 640), 10.0),
     ([Resize(size=SMALL), Zoom(scale=(0.5, 2.0))], (480, 640), 10.0),
+    ([Resize(size=SMALL), Zoom(scale=(0.5, 1.0), scale_y=(1.0, 4.0))], (480, 640), 5.0),
+    ([Resize(size=SMALL), Shear(x=(-10, 5)), Shear(x=(-5, 10))], (480, 640), 16.8),
+    ([Resize(size=SMALL), Pad(padding=4), RandomCrop(size=SMALL), RandomFlip()], (480, 640), 20.0),
+    ([Resize(size=SMALL, mode="longest"), CentralCrop(size=SMALL)], (480, 320), 20.0),
+    ([CentralCropThenResize(size=SMALL, fraction=0.5)], (480, 320), 5.0),
+    ([RandomResize(size=SMALL, scale=(1, 2)), RandomCrop(size=SMALL)], (480, 640), 10.0),
+    ([RandomResize(size=SMALL, scale=(1, 2), mode="longest"), RandomCrop(size=SMALL)], (480, 320), 10.0),
+    ([Resize(size=SMALL), RandomWindow(width=(0.5, 1), centre_x=(0.5, 1.0))], (480, 640), 5.0),
     ([Resize(size=SMALL), RandomRotate(degrees=40), RandomHorizontalFlip(), Translate()], (480, 640), 20.0),
     ([ColorJitter(contrast=1.0), Resize(size=SMALL), Normalize(mean=0.5, std=0.5)], (480, 640), 20.0),
 ]
@@ -89,6 +102,8 @@ def test_by_hand(operations, size, expected):
         [Resize(size=SMALL, p=0.5), RandomCrop(size=SMALL)],
         [Resize(size=SMALL, p=0.5)],
         [RandomHorizontalFlip()],
+        [Pad(padding=4), Resize(size=SMALL)],
+        [Resize(size=(24, 32)), RandomRotate90(), RandomPerspective(distortion=0.1)],
         [RandomPerspective(distortion=1.0), Resize(size=SMALL)],
         [],
     ],
@@ -107,7 +122,18 @@ def test_each_image_has_its_own_and_larger_ones_more():
 
 shares = st.floats(0.05, 1.0)
 GEOMETRIC = st.one_of(
-    st.builds(Resize, size=st.just((40, 40)), mode=st.sampled_from(["fit", "shortest", "letterbox"])),
+    st.builds(
+        Resize, size=st.just((40, 40)), mode=st.sampled_from(["fit", "shortest", "crop", "longest", "letterbox"])
+    ),
+    st.builds(
+        RandomResize,
+        size=st.just((40, 40)),
+        scale=st.tuples(st.floats(0.3, 1.0), st.floats(1.0, 3.0)),
+        mode=st.sampled_from(["fit", "shortest", "longest"]),
+        p=st.sampled_from([0.5, 1.0]),
+    ),
+    st.builds(CentralCropThenResize, size=st.just((30, 40)), fraction=shares),
+    st.builds(RandomWindow, centre_x=st.just((0.0, 0.5)), width=st.tuples(shares, st.just(1.0))),
     st.builds(
         RandomResizedCrop,
         size=st.just((40, 30)),
@@ -120,7 +146,8 @@ GEOMETRIC = st.one_of(
     st.builds(RandomRotate90, p=st.sampled_from([0.5, 1.0])),
     st.builds(RandomRotate, degrees=st.floats(0, 180)),
     st.builds(Zoom, scale=st.tuples(st.floats(0.2, 1.0), st.floats(1.0, 4.0))),
-    st.builds(Shear, x=st.floats(0, 60), y=st.floats(0, 60)),
+    st.builds(Zoom, scale=st.just((0.5, 2.0)), scale_y=st.tuples(st.floats(0.2, 1.0), st.floats(1.0, 4.0))),
+    st.builds(Shear, x=st.floats(0, 60), y=st.tuples(st.floats(-60, 0), st.floats(0, 10))),
     st.builds(RandomPerspective, distortion=st.floats(0, 0.6), p=st.sampled_from([0.5, 1.0])),
 )
 
@@ -141,7 +168,7 @@ def test_no_draw_is_below_the_bound(operations, size):
 def test_plan_of_the_same_operations_draws_no_smaller_windows():
     operations = (RandomResizedCrop(size=(32, 32), scale=(0.2, 1.0)), RandomHorizontalFlip(), Normalize(mean=0, std=1))
     plan = compile_plan(operations, channels=3, border="constant", fill=0, interpolation="bilinear", seed=3)
-    drawn = plan.draw(np.arange(2000), 0, np.tile([300, 400], (2000, 1)))[0]
+    drawn = plan.draw(np.arange(2000), 0, np.tile([300, 400], (2000, 1)))[0].warp
     extents = np.abs(drawn.matrices[:, [0, 1], [0, 1]])
     (bound,) = pixels_per_pixel(operations, np.array([(300, 400)]))
     assert bound <= extents.min() <= bound * 1.1

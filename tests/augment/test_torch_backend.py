@@ -10,15 +10,19 @@ from vernier.augment.plan import compile_plan
 from vernier.augment.torch_backend import TorchBackend
 from vernier.config.augment import (
     CentralCrop,
+    CentralCropThenResize,
     ColorJitter,
     Normalize,
+    Pad,
     RandomCrop,
+    RandomFlip,
     RandomHorizontalFlip,
     RandomPerspective,
     RandomResizedCrop,
     RandomRotate,
     RandomRotate90,
     RandomVerticalFlip,
+    RandomWindow,
     Resize,
     ResizeThenRandomCrop,
     Shear,
@@ -31,6 +35,8 @@ LISTS = {
     "Resize": (SMALL,),
     "shortest, CentralCrop": (Resize(size=(64, 64), mode="shortest"), CentralCrop(size=(56, 60))),
     "letterbox": (Resize(size=(60, 70), mode="letterbox"),),
+    "Pad": (SMALL, Pad(padding=(5, 3)), RandomFlip(mode="horizontal_and_vertical")),
+    "CentralCropThenResize": (CentralCropThenResize(size=(60, 45)), RandomWindow()),
     "RandomCrop": (RandomCrop(size=(90, 90), padding=10),),
     "RandomResizedCrop": (RandomResizedCrop(size=(60, 60)),),
     "ResizeThenRandomCrop": (ResizeThenRandomCrop(resize=(70, 70), size=(60, 60)),),
@@ -38,7 +44,8 @@ LISTS = {
     "RandomRotate": (SMALL, RandomRotate(degrees=40)),
     "RandomRotate90": (SMALL, RandomRotate90()),
     "Translate": (SMALL, Translate(x=0.5, y=0.5)),
-    "Zoom": (SMALL, Zoom(scale=(0.4, 2))),
+    "Zoom": (SMALL, Zoom(scale=(0.4, 2), scale_y=(0.4, 2))),
+    "borders": (SMALL, Translate(x=0.5, border="reflect"), RandomRotate(border="constant", fill=(0, 255))),
     "Shear": (SMALL, Shear(x=20, y=20)),
     "RandomPerspective": (SMALL, RandomPerspective(p=1)),
     "colour": (SMALL, ColorJitter(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.4)),
@@ -61,7 +68,7 @@ def images(photos):
     return [photos["china"][100:221, 100:233], photos["flower"][50:200, 200:330], photos["china"][:77, :180]] * 2
 
 
-@pytest.mark.parametrize("border", ["constant", "reflect", "replicate"])
+@pytest.mark.parametrize("border", ["constant", "reflect", "replicate", "wrap"])
 @pytest.mark.parametrize("name", LISTS)
 def test_the_backends_agree(name, border, images):
     opencv, torch_result = both(LISTS[name], images, border=border)
@@ -82,6 +89,17 @@ def test_the_backends_agree_on_grey_images(images):
     opencv, torch_result = both((SMALL, RandomRotate()), [image[..., :1] for image in images])
     assert torch_result.shape == (6, 1, 60, 60)
     assert (opencv - torch_result).abs().mean() < 0.1
+
+
+@pytest.mark.parametrize("channels", [2, 4, 5, 13])
+@pytest.mark.parametrize("border", ["constant", "wrap"])
+def test_the_backends_agree_on_any_number_of_channels(channels, border, images):
+    many = [np.concatenate([image, 255 - image, image[::-1], image, image], axis=2)[..., :channels] for image in images]
+    opencv, torch_result = both((Resize(size=(25, 60)), RandomRotate(degrees=40)), many, border=border)
+    assert torch_result.shape == (6, channels, 25, 60)
+    difference = (opencv - torch_result).abs()
+    assert difference.mean() < 0.5
+    assert (difference > 2).float().mean() < 0.002
 
 
 def test_the_backends_agree_on_normalised_batches(images):
@@ -110,10 +128,10 @@ def test_an_empty_batch_is_empty():
     assert TorchBackend(plan, "cpu").batch([], np.array([], np.int64), 0).shape == (0, 3, 60, 60)
 
 
-@pytest.mark.parametrize("name", ["RandomCrop", "two warps", "colour first", "an eighth"])
+@pytest.mark.parametrize("name", ["RandomCrop", "two warps", "colour first", "an eighth", "borders"])
 def test_a_device_without_values_is_enough(name, images):
     """The meta device has shapes and no values: whatever asks it for a value, and so waits for it, fails."""
-    for border in ("constant", "reflect"):
+    for border in ("constant", "reflect", "wrap"):
         plan = compile_plan(LISTS[name], channels=3, border=border, fill=0, interpolation="bilinear", seed=0)
         batch = TorchBackend(plan, "meta").batch(images, np.arange(6), 0)
         assert batch.shape == (6, 3, *plan.output_size)

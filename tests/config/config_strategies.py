@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 from vernier.config.base import Section
 from vernier.config.duration import Duration
 from vernier.config.fields import bare, members
+from vernier.config.operations.base import epochs_rise
 from vernier.config.root import Config
 from vernier.config.types import in_order
 
@@ -55,7 +56,7 @@ def _settle(data: dict[str, Any]) -> dict[str, Any]:
     augment = data.get("augment")
     if isinstance(augment, dict) and isinstance(augment.get("eval"), list):
         fixed = ("Resize", "CentralCrop", "Normalize", "Rescale")
-        augment["eval"] = [{**op, "p": 1.0} for op in augment["eval"] if op["name"] in fixed]
+        augment["eval"] = [{**op, "p": 1.0, "p_from": []} for op in augment["eval"] if op["name"] in fixed]
     return data
 
 
@@ -66,8 +67,10 @@ def values(annotation: Any, metadata: Any = ()) -> st.SearchStrategy[Any]:
     extras = [*getattr(annotation, "__metadata__", ()), *metadata]
     limits = [limit for extra in extras for limit in (extra.metadata if isinstance(extra, FieldInfo) else [extra])]
     strategy = _bare(bare(annotation), limits)
-    ordered = any(getattr(limit, "func", None) is in_order for limit in limits)
-    return strategy.map(sorted) if ordered else strategy
+    checked_by = [getattr(limit, "func", None) for limit in limits]
+    if epochs_rise in checked_by:
+        return strategy.map(lambda pairs: [list(pair) for pair in sorted(dict(pairs).items())])
+    return strategy.map(sorted) if in_order in checked_by else strategy
 
 
 def _bare(kind: Any, limits: list[Any]) -> st.SearchStrategy[Any]:

@@ -1,4 +1,4 @@
-"""Checks of mixing and of images that grow."""
+"""Checks of mixing, of images that grow and of borders."""
 
 import pytest
 
@@ -20,6 +20,9 @@ SIZES = "augment.progressive.sizes=[4,6,8]"
         (SIZES, "train.epochs=3", "augment.progressive.portions=[1,1/2,3/4]"),
         (SIZES, "train.epochs=1", "train.fast_dev_run=true"),
         ("augment.progressive.sizes=[[4,8],8]",),
+        ("augment.train=[{RandomRotate: {fill: [0, 255]}}, {Translate: {border: edge}}]",),
+        ("augment.border=wrap", "augment.train=[{Pad: {border: constant, fill: 9}}]"),
+        ("augment.border=wrap", "augment.eval=[{Resize: {mode: letterbox, fill: 9}}]"),
     ],
 )
 def test_what_is_right_is_let_through(settings):
@@ -43,6 +46,28 @@ def test_what_is_right_is_let_through(settings):
         (
             ("augment.mix.mixup=1", "augment.mix.off_for_last=3st"),
             "augment.mix.off_for_last: must be in epochs or in % of the training, such as 5ep or 10%; got 3st",
+        ),
+        (
+            ("augment.train=[{Resize: {fill: 3}}]",),
+            "augment.train[0].fill: is for mode letterbox, and mode fit shows no border; leave it out",
+        ),
+        (
+            ("augment.border=wrap", "augment.train=[RandomFlip, {RandomRotate: {fill: 3}}]"),
+            "augment.train[1].fill: is for border constant, and the border is wrap; leave it out, or set "
+            "augment.train[1].border=constant",
+        ),
+        (
+            ("augment.eval=[{Resize: {mode: letterbox, fill: [0, 255]}}]",),
+            "augment.eval[0].fill: evaluation has one value; got [0, 255]; give one number",
+        ),
+        (
+            ("augment.eval=[{CentralCrop: {border: wrap}}]",),
+            "augment.eval[0].border: evaluation has a constant border; got wrap; leave it out",
+        ),
+        (
+            ("augment.eval=[{Resize: {mode: letterbox, fill: 3}}, {CentralCrop: {fill: 4}}]",),
+            "augment.eval[1].fill: evaluation has one value, and augment.eval[0].fill is 3; got 4; leave one of them "
+            "out",
         ),
         (
             ("augment.progressive.sizes=[8]",),

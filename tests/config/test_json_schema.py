@@ -80,6 +80,7 @@ KEYWORDS = {
 
 VALID = [
     "data: x",
+    "data: x\naugment: {train: [a.b:c, {name: a.b:c, k: 1}, {torchvision.transforms.v2.RGB: {}}]}",
     "data: 2024\nmodel: resnet18\noptimizer: adamw\nschedule: one_cycle",
     "data: {source: x, image_size: 96, class_names: [017, off, true]}",
     "data: x\noptimizer: {lr: 1/127.5}\nschedule: {warmup: 10%}",

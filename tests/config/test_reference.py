@@ -15,8 +15,9 @@ def test_every_key_has_a_row():
 
 def test_every_operation_has_a_heading_and_the_probability_in_its_table():
     operations = section_classes(item_type(AugmentConfig.model_fields["train"].annotation))
+    text = TEXT.partition("\n## Operations\n")[2]
     for operation in operations:
-        _, _, below = TEXT.partition(f"### {' or '.join(f'`{name}`' for name in kind_names(operation))}\n")
+        _, _, below = text.partition(f"### {' or '.join(f'`{name}`' for name in kind_names(operation))}\n")
         assert "| `p` | a number from 0 to 1 |" in below.partition("\n###")[0]
 
 

@@ -369,7 +369,7 @@ class TestDamage:
 
     def test_unknown_range_of_values(self):
         data = encode(Image.fromarray(np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)), "TIFF")
-        assert "convert it to 8 or 16 bits" in reason_of(data)
+        assert "data.value_range=[LOW,HIGH]" in reason_of(data)
 
     def test_no_pixels(self, photo):
         data = bytearray(encode(photo, "PNG"))

@@ -83,7 +83,7 @@ def test_several_labels(tmp_path):
     assert source.labels() == ["cat|dog", "", "ant|dog"]
     chosen = open_source(DataConfig(source=path, class_names=("dog", "cat")))
     assert chosen.targets.tolist() == [[1, 1], [0, 0], [1, 0]]
-    with pytest.raises(DataError, match=r"no label \(data\.task=multilabel allows that\) in rows \(1\): 3"):
+    with pytest.raises(DataError, match=r"no label \(data\.task=multilabel allows that\) in lines \(1\): 3"):
         open_source(DataConfig(source=path, task="multiclass"))
 
 
@@ -103,13 +103,13 @@ def test_one_column_a_label(tmp_path):
         ("Path,label\na.png,x\n", r"no column 'path'\. Did you mean 'Path'\? The first line has: Path, label"),
         ("path;label\na.png;x\n", "The first line has: path;label"),
         ("path\na.png\n", r"no column 'label', nor a column of 0 and 1"),
-        ("path,lable\na.png,x\n", r"without a column 'label', column 'lable' has to hold 0 or 1, not 'x'"),
+        ("path,lable\na.png,x\n", r"line 2: other than 0 and 1 in column 'lable', which stands .* \(1\): 'x'"),
         ("path,label\na.png,x\nb.png,y\nc.png,y\nd.png,y\n", r"files that are not in .* \(2\): c\.png, d\.png"),
         ("path,label\na.png,x\n./a.png,y\n", r"paths that occur twice .* \(1\): a\.png"),
         ("path,label\na.png\nb.png,y,z\n", r"rows with more or fewer fields .* \(2\): 2, 3"),
         ("path,label,label\na.png,x,y\n", r"columns that occur twice \(1\): label"),
-        ("path,label\na.png,x\nb.png,\n", r"no label .* in rows \(1\): 3"),
-        ("path,label\n,x\nb.png,y\n", r"path is empty in rows \(1\): 2"),
+        ("path,label\na.png,x\nb.png,\n", r"no label .* in lines \(1\): 3"),
+        ("path,label\n,x\nb.png,y\n", r"path is empty in lines \(1\): 2"),
         ("path,label\na.png,x\nb.png,x\n", "only one class, 'x'"),
         ("path,label\n", "no images in"),
     ],

@@ -13,12 +13,15 @@ from vernier.config.augment import (
     CentralCrop,
     ColorJitter,
     Normalize,
+    Pad,
     RandomCrop,
+    RandomFlip,
     RandomHorizontalFlip,
     RandomPerspective,
     RandomResizedCrop,
     RandomRotate,
     RandomRotate90,
+    RandomWindow,
     Resize,
     Shear,
     Translate,
@@ -31,6 +34,8 @@ LISTS = {
     "crop and turns": (RandomCrop(size=(7, 7), padding=2), RandomRotate90(), RandomHorizontalFlip()),
     "larger": (Resize(size=(9, 9)), Shear(x=20, y=10)),
     "some shrink": (Zoom(scale=(0.5, 2)), RandomRotate(degrees=90)),
+    "borders": (Pad(padding=(1, 0), border="wrap"), RandomWindow(), RandomFlip(mode="horizontal_and_vertical")),
+    "drawn fill": (Translate(x=0.5, fill=(3, 200)),),
     "windows": (RandomResizedCrop(size=(6, 7)), ColorJitter(brightness=0.4, saturation=0.4)),
 }
 
@@ -44,8 +49,8 @@ def pixels(channels=3, count=60):
     return np.random.default_rng(0).integers(0, 256, (count, 8, 8, channels), dtype=np.uint8)
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("border", ["constant", "reflect", "replicate"])
+@pytest.mark.parametrize("channels", [1, 2, 3])
+@pytest.mark.parametrize("border", ["constant", "reflect", "replicate", "wrap"])
 @pytest.mark.parametrize("name", LISTS)
 def test_images_are_what_opencv_makes(name, border, channels):
     images, plan = pixels(channels), make_plan(LISTS[name], channels, border=border, fill=77)

@@ -15,7 +15,9 @@ from vernier.config.augment import (
     CentralCrop,
     ColorJitter,
     Normalize,
+    Pad,
     RandomCrop,
+    RandomFlip,
     RandomHorizontalFlip,
     RandomResizedCrop,
     RandomRotate,
@@ -32,6 +34,8 @@ CHANCES = st.sampled_from([0.0, 0.5, 1.0])
 GEOMETRY = st.one_of(
     st.builds(RandomCrop, size=SIZES, padding=st.integers(0, 5), p=CHANCES),
     st.builds(CentralCrop, size=SIZES),
+    st.builds(Pad, padding=st.tuples(*[st.integers(0, 3)] * 4)),
+    st.builds(RandomFlip, mode=st.sampled_from(["horizontal", "vertical", "horizontal_and_vertical"]), p=CHANCES),
     st.builds(RandomHorizontalFlip, p=CHANCES),
     st.builds(RandomVerticalFlip, p=CHANCES),
 )
@@ -59,8 +63,8 @@ def both(images, plan, epoch=2):
     geometry=st.lists(GEOMETRY, max_size=4),
     colour=COLOUR,
     size=SIZES,
-    channels=st.sampled_from([1, 3]),
-    border=st.sampled_from(["constant", "reflect", "replicate"]),
+    channels=st.sampled_from([1, 3, 5]),
+    border=st.sampled_from(["constant", "reflect", "replicate", "wrap"]),
     fill=st.integers(0, 255),
     interpolation=st.sampled_from(["bilinear", "nearest"]),
 )
@@ -88,6 +92,8 @@ def test_channels_have_statistics_of_their_own():
         (RandomCrop(size=(8, 8)), ColorJitter(brightness=0.2)),
         (RandomCrop(size=(8, 8)), Normalize(mean=0.5, std=0.5, p=0.5)),
         (CentralCrop(fraction=0.5),),
+        (RandomCrop(size=(8, 8), padding=2, fill=(0, 255)),),
+        (RandomCrop(size=(8, 8), padding=2, border="wrap"), RandomCrop(size=(8, 8), padding=2)),
         (Rescale(offset=3.0), RandomCrop(size=(8, 8), padding=4)),
     ],
 )

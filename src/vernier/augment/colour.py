@@ -1,9 +1,12 @@
 """What each colour operation does to the pixels of a batch of images.
 
 All but the turn of hue are affine in the pixel's channels, a matrix (C, C + 1) whose last column is added, so that
-neighbours merge into one matrix an image. Nothing is clipped or rounded between them. Contrast pivots on the mean
-grey of the image as it is at that point. The mean of affinely changed pixels is the changed mean, so one mean of
-the pixels that enter the stage is enough.
+neighbours merge into one matrix an image. Nothing is clipped or rounded between them. Contrast pivots on the mean of
+the image as it is at that point. The mean of affinely changed pixels is the changed mean, so one mean of the pixels
+that enter the stage is enough.
+
+Images may have any number of channels. Some of them are colours: red, green and blue, or grey. What changes colours
+leaves the others as they are; what changes the scale of values (Normalize, Rescale) is for all channels.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,19 +16,37 @@ from typing import Any, Final, final
 import numpy as np
 
 from vernier.augment.geometry import Floats, between, span
-from vernier.config.augment import ColorJitter, Normalize, Operation, Rescale
+from vernier.config.operations.base import Operation
+from vernier.config.operations.colour import (
+    Brightness,
+    ColorJitter,
+    Contrast,
+    Grayscale,
+    Invert,
+    Normalize,
+    Rescale,
+)
+from vernier.config.operations.tone import Hue
 
 GREY: Final = np.array([0.299, 0.587, 0.114])
 """Weights of red, green and blue in grey (ITU-R BT.601)."""
+
+_TO_GREY: Final = np.append(np.tile(GREY, (3, 1)), np.zeros((3, 1)), axis=1)
 
 
 @final
 @dataclass(frozen=True)
 class ColourDraw:
-    """The colour operations of one stage with what was drawn for a batch, each float64 (N, 1 + draws)."""
+    """The colour operations of one stage with what was drawn for a batch.
+
+    Attributes:
+        draws: For each operation float64 (N, 1 + draws).
+        colours: Places of red, green and blue among the channels, or of grey; may be empty.
+    """
 
     operations: tuple[Operation, ...]
     draws: tuple[Floats, ...]
+    colours: tuple[int, ...]
 
     @property
     def needs_means(self) -> bool:
@@ -36,8 +57,19 @@ class ColourDraw:
         """The matrix of each image, float64 (N, C, C + 1), given the mean of each channel, float64 (N, C)."""
         total = identity(*means.shape)
         for operation, u in zip(self.operations, self.draws, strict=True):
-            after = COLOUR[type(operation)].matrices(operation, u[:, 1:], apply(total, means))
+            after = self._after(operation, u[:, 1:], apply(total, means))
             total = np.where((u[:, 0] < operation.p)[:, None, None], compose(after, total), total)
+        return total
+
+    def _after(self, operation: Operation, u: Floats, means: Floats) -> Floats:
+        how = COLOUR[type(operation)]
+        if how.every_channel:
+            return how.matrices(operation, u, means)
+        places = list(self.colours)
+        total = identity(*means.shape)
+        if places:
+            part = how.matrices(operation, u, means[:, places])
+            total[:, np.array(places)[:, None], [*places, -1]] = part
         return total
 
     def by_mean(self, channels: int) -> tuple[Floats, Floats]:
@@ -59,13 +91,18 @@ class ColourDraw:
 @final
 @dataclass(frozen=True)
 class HueDraw:
-    """How far each image of a batch turns in hue, in turns, float64 (N,); at 0 it is left as it is.
+    """How far each image of a batch turns in hue; at 0 it is left as it is.
 
-    Hue is that of the HSV hexcone. It is not defined outside the range of a pixel, so an image that is turned is
-    clipped to [0, 255] first.
+    Hue is that of the HSV hexcone. It is not defined outside the range of a pixel, so the colours of an image that is
+    turned are clipped to [0, 255] first.
+
+    Attributes:
+        turns: float64 (N,).
+        colours: Places of red, green and blue among the channels.
     """
 
     turns: Floats
+    colours: tuple[int, ...]
 
 
 def identity(n: int, channels: int) -> Floats:
@@ -87,12 +124,16 @@ def apply(matrices: Floats, colours: Floats) -> Floats:
 
 def has_contrast(operation: Operation) -> bool:
     """Whether an operation depends on the mean of the image."""
-    return isinstance(operation, ColorJitter) and _active(operation.contrast, 1.0)
+    if isinstance(operation, ColorJitter):
+        return _active(operation.contrast, 1.0)
+    return isinstance(operation, Contrast)
 
 
 def has_hue(operation: Operation) -> bool:
     """Whether an operation turns the hue."""
-    return isinstance(operation, ColorJitter) and _active(operation.hue, 0.0)
+    if isinstance(operation, ColorJitter):
+        return _active(operation.hue, 0.0)
+    return isinstance(operation, Hue)
 
 
 def is_linear(operation: Operation) -> bool:
@@ -102,21 +143,24 @@ def is_linear(operation: Operation) -> bool:
             return operation.offset == 0
         case Normalize():
             return not np.any(operation.mean)
+        case Brightness() | Invert():
+            return False
         case _:
             return not has_contrast(operation)
 
 
 def affine_parts(operation: Operation) -> tuple[str, ...]:
     """Names of the affine changes that an operation makes; none when it only turns hue."""
-    if not isinstance(operation, ColorJitter):
-        return (type(operation).__name__,)
-    fields = ("brightness", "contrast", "saturation")
-    return tuple(name for name in fields if _active(getattr(operation, name), 1.0))
+    if isinstance(operation, ColorJitter):
+        fields = ("brightness", "contrast", "saturation")
+        return tuple(name for name in fields if _active(getattr(operation, name), 1.0))
+    return (type(operation).__name__,) if type(operation) in COLOUR else ()
 
 
-def hue_turns(operation: ColorJitter, u: Floats) -> Floats:
+def hue_turns(operation: ColorJitter | Hue, u: Floats) -> Floats:
     """Turns of hue in [-1, 1], float64 (N,), of uniform numbers like those of `ColourDraw`."""
-    turns = between(u[:, HUE], *span(operation.hue))
+    shift = operation.hue if isinstance(operation, ColorJitter) else operation.delta
+    turns = between(u[:, HUE[type(operation)]], *span(shift))
     return np.where(u[:, 0] < operation.p, turns, 0.0)
 
 
@@ -133,20 +177,42 @@ def _factor(value: float | tuple[float, float], u: Floats) -> Floats:
 def _jitter(operation: ColorJitter, u: Floats, means: Floats) -> Floats:
     unchanged = identity(*means.shape)
     brightness = unchanged * _factor(operation.brightness, u[:, 0])
-    contrast = _contrast(_factor(operation.contrast, u[:, 1]), apply(brightness, means))
+    contrast = _contrast(_factor(operation.contrast, u[:, 1]), _greys(apply(brightness, means)))
     total = compose(contrast, brightness)
     if means.shape[1] == 1:
         return total
     factor = _factor(operation.saturation, u[:, 2])
-    grey = np.append(np.tile(GREY, (3, 1)), np.zeros((3, 1)), axis=1)
-    return compose(factor * unchanged + (1 - factor) * grey, total)
+    return compose(factor * unchanged + (1 - factor) * _TO_GREY, total)
 
 
-def _contrast(factor: Floats, means: Floats) -> Floats:
-    pivot = means @ GREY if means.shape[1] == 3 else means[:, 0]
-    matrices = factor * identity(*means.shape)
-    matrices[:, :, -1] = (1 - factor[:, :, 0]) * pivot[:, None]
+def _greys(colours: Floats) -> Floats:
+    """The grey of each colour (N, C) in all its channels."""
+    return colours if colours.shape[1] == 1 else np.tile(colours @ GREY[:, None], (1, 3))
+
+
+def _contrast(factor: Floats, pivot: Floats) -> Floats:
+    """Factors (N, 1, 1) about pivots (N, C)."""
+    matrices = factor * identity(*pivot.shape)
+    matrices[:, :, -1] = (1 - factor[:, :, 0]) * pivot
     return matrices
+
+
+def _contrast_by_channel(operation: Contrast, u: Floats, means: Floats) -> Floats:
+    return _contrast(_factor(operation.factor, u[:, 0]), means)
+
+
+def _brightness(operation: Brightness, u: Floats, means: Floats) -> Floats:
+    delta = 255 * between(u[:, 0], *span(operation.delta))
+    return _per_channel(np.ones(means.shape), np.broadcast_to(delta[:, None], means.shape))
+
+
+def _grayscale(operation: Grayscale, u: Floats, means: Floats) -> Floats:
+    count, channels = means.shape
+    return identity(count, channels) if channels == 1 else np.tile(_TO_GREY, (count, 1, 1))
+
+
+def _invert(operation: Invert, u: Floats, means: Floats) -> Floats:
+    return _per_channel(np.full(means.shape, -1.0), np.full(means.shape, 255.0))
 
 
 def _normalize(operation: Normalize, u: Floats, means: Floats) -> Floats:
@@ -167,17 +233,28 @@ def _per_channel(scale: Floats, offset: Floats) -> Floats:
 @final
 @dataclass(frozen=True)
 class Colour:
-    """An affine colour operation: how many uniform numbers a sample needs, and the matrices that they give."""
+    """An affine colour operation.
+
+    Attributes:
+        draws: Uniform numbers that a sample needs, besides the one that decides whether it gets the operation.
+        matrices: (operation, u, means) -> float64 (N, C, C + 1), of uniform numbers (N, draws) and means (N, C).
+        every_channel: Whether the channels are all those of the image. Otherwise they are red, green and blue, or grey.
+    """
 
     draws: int
     matrices: Callable[[Any, Floats, Floats], Floats]
+    every_channel: bool = False
 
 
-HUE: Final = 4
-"""The column of the hue's turn among the uniform numbers of ColorJitter."""
+HUE: Mapping[type[Operation], int] = {ColorJitter: 4, Hue: 1}
+"""The column of the hue's turn among an operation's uniform numbers; it is their last one."""
 
 COLOUR: Mapping[type[Operation], Colour] = {
-    ColorJitter: Colour(HUE, _jitter),
-    Normalize: Colour(0, _normalize),
-    Rescale: Colour(0, _rescale),
+    ColorJitter: Colour(HUE[ColorJitter], _jitter),
+    Brightness: Colour(1, _brightness),
+    Contrast: Colour(1, _contrast_by_channel),
+    Grayscale: Colour(0, _grayscale),
+    Invert: Colour(0, _invert),
+    Normalize: Colour(0, _normalize, every_channel=True),
+    Rescale: Colour(0, _rescale, every_channel=True),
 }

@@ -48,19 +48,26 @@ def _transform(images: Tensor, linear: Floats, offset: Tensor) -> Tensor:
 
 
 def turn_hue(draw: HueDraw, images: Tensor) -> Tensor:
-    """Hue turned in the HSV hexcone, where a turn is not 0.
+    """The hue of the colours turned in the HSV hexcone, where a turn is not 0.
 
     With chroma c, value v and the hue h in sixths, a channel is v - c * clip(min(k, 4 - k), 0, 1), where
     k = (n + h) mod 6 and n is 5, 3, 1 for red, green, blue.
     """
-    images = images.float()
+    images, places = images.float(), list(draw.colours)
     turns = send(draw.turns.astype(np.float32), images.device)[:, None, None]
-    clipped = images.clamp(0, 255)
+    colours = images if places == list(range(len(images))) else torch.stack([images[place] for place in places])
+    clipped = colours.clamp(0, 255)
     value, lowest = clipped.amax(0), clipped.amin(0)
     chroma = value - lowest
     sixths = _hue_sixths(clipped, value, chroma) + 6 * turns
     turned = torch.stack([_channel(start + sixths, value, chroma) for start in (5, 3, 1)])
-    return torch.where(turns == 0, images, turned)
+    changed = torch.where(turns == 0, colours, turned)
+    if colours is images:
+        return changed
+    planes = list(images)
+    for place, plane in zip(places, changed, strict=True):
+        planes[place] = plane
+    return torch.stack(planes)
 
 
 def _channel(sixths: Tensor, value: Tensor, chroma: Tensor) -> Tensor:

@@ -44,7 +44,7 @@ class Pixels:
 
     @property
     def channels(self) -> int:
-        """1 or 3."""
+        """How many."""
         return self.planes.shape[0]
 
     @property

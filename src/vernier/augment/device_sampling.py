@@ -34,7 +34,7 @@ def resample(
         sampling: see there.
         size: the largest height and width of the results.
         kernel: of the interpolation.
-        border: "reflect", else edge pixels repeat.
+        border: "reflect" or "wrap", else edge pixels repeat.
         sampler: what reads the pixels.
 
     Returns:
@@ -81,7 +81,7 @@ def _resample_alike(
         first=kernel.first - radius,
         centre=kernel.centre,
         overhang=kernel.overhang,
-        reflect=border == "reflect",
+        border=border,
     )
 
 
@@ -95,7 +95,7 @@ def sample(
     first: int,
     centre: float,
     overhang: float,
-    reflect: bool,
+    border: str,
 ) -> Tensor:
     """Weighted means of pixels around the positions that matrices give.
 
@@ -110,19 +110,19 @@ def sample(
         first: the first tap, in pixels from the pixel at or before a position.
         centre: where a pixel's position is within it.
         overhang: how far a position may lie beyond the outermost pixels' positions.
-        reflect: mirror positions at the edges.
+        border: "reflect", "wrap", else edge pixels repeat.
 
     Returns:
         float32 (C, N, height, width).
     """
     start, stride, heights, widths = columns(places)
     x, y = _positions(columns(matrices), size)
-    row, y_weights = _axis(y, heights, taps[0], centre, overhang, reflect)
-    column, x_weights = _axis(x, widths, taps[1], centre, overhang, reflect)
-    lefts = [_tap(column, first + number, widths) for number in range(len(x_weights))]
+    row, y_weights = _axis(y, heights, taps[0], centre, overhang, border)
+    column, x_weights = _axis(x, widths, taps[1], centre, overhang, border)
+    lefts = [_tap(column, first + number, widths, border) for number in range(len(x_weights))]
     total = torch.zeros((len(planes), *x.shape), device=planes.device)
     for number, y_weight in enumerate(y_weights):
-        line = start + _tap(row, first + number, heights) * stride
+        line = start + _tap(row, first + number, heights, border) * stride
         along = torch.zeros_like(total)
         for left, x_weight in zip(lefts, x_weights, strict=True):
             along.addcmul_(gather(planes, line + left).float(), x_weight)
@@ -139,12 +139,14 @@ def _positions(matrix: tuple[Tensor, ...], size: tuple[int, int]) -> tuple[Tenso
 
 
 def _axis(
-    position: Tensor, extent: Tensor, taps: Tensor, centre: float, overhang: float, reflect: bool
+    position: Tensor, extent: Tensor, taps: Tensor, centre: float, overhang: float, border: str
 ) -> tuple[Tensor, list[Tensor]]:
     """The pixel at or before each position, and the weights of the taps around it."""
-    if reflect:
+    if border == "reflect":
         wrapped = torch.remainder(position, 2 * extent)
         position = torch.minimum(wrapped, 2 * extent - wrapped)
+    if border == "wrap":
+        position, overhang = torch.remainder(position, extent), 1.0
     # fmax and fmin leave no NaN, which a division by 0 on the horizon gives.
     low = torch.full((), -overhang, device=position.device)
     inside = torch.fmin(torch.fmax(position - centre, low), extent - 1 + overhang)
@@ -159,7 +161,9 @@ def _polynomial(coefficients: tuple[Tensor, ...], x: Tensor) -> Tensor:
     return total
 
 
-def _tap(pixel: Tensor, offset: int, extent: Tensor) -> Tensor:
+def _tap(pixel: Tensor, offset: int, extent: Tensor, border: str) -> Tensor:
+    if border == "wrap":
+        return torch.remainder(pixel + offset, extent)
     return torch.minimum((pixel + offset).clamp(min=0), extent - 1)
 
 

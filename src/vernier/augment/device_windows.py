@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vernier.augment.borders import NOTHING_OUTSIDE, padded
+from vernier.augment.crops import paddings
 from vernier.augment.device_pixels import Ints, counting, send
 from vernier.augment.geometry import Warp, identity, resolved, size_after
 from vernier.augment.plan import ColourStage, GeometryStage, Plan
@@ -19,7 +21,9 @@ from vernier.config.augment import (
     CentralCrop,
     Normalize,
     Operation,
+    Pad,
     RandomCrop,
+    RandomFlip,
     RandomHorizontalFlip,
     RandomVerticalFlip,
     Rescale,
@@ -56,7 +60,7 @@ class WindowPlan:
         sizes = np.tile(np.array(size, np.int64), (len(indices), 1))
         if self.geometry is None:
             return identity(sizes)
-        return self.geometry.draw(Chance(self.plan.seed, epoch, indices), sizes)
+        return self.geometry.warp(Chance(self.plan.seed, epoch, indices), sizes)
 
 
 def window_plan(plan: Plan) -> WindowPlan | None:
@@ -79,8 +83,11 @@ def window_plan(plan: Plan) -> WindowPlan | None:
 
 
 def _moves_whole_pixels(stage: GeometryStage | None) -> bool:
-    windows = (CentralCrop, RandomCrop, RandomHorizontalFlip, RandomVerticalFlip)
-    return stage is None or all(isinstance(step.operation, windows) for step in stage.steps)
+    if stage is None:
+        return True
+    windows = (CentralCrop, Pad, RandomCrop, RandomFlip, RandomHorizontalFlip, RandomVerticalFlip)
+    has_one_fill = stage.border is None or len(stage.border.fills) == 1
+    return has_one_fill and all(isinstance(step.operation, windows) for step in stage.steps)
 
 
 def _is_same_for_all(stage: ColourStage | None) -> bool:
@@ -100,6 +107,8 @@ def _overhang(operation: Operation, side: int, axis: int) -> int:
     match operation:
         case RandomCrop():
             return max(operation.padding, resolved(operation.size)[axis] - side - operation.padding)
+        case Pad():
+            return max(paddings(operation)[2 * axis : 2 * axis + 2])
         case CentralCrop(fraction=None):
             return max(0, resolved(operation.size)[axis] - side)
         case _:
@@ -115,9 +124,11 @@ class DeviceWindows:
         self._plan = plan
         self._size = array.shape[1], array.shape[2]
         self._overhang = plan.overhang(self._size)
-        padded = _padded(array, self._overhang, plan.plan)
-        self._padded_size = padded.shape[1], padded.shape[2]
-        self._pixels = torch.from_numpy(padded.reshape(-1, padded.shape[3])).to(device)
+        border = NOTHING_OUTSIDE if plan.geometry is None else plan.geometry.border or NOTHING_OUTSIDE
+        around = (self._overhang, self._overhang)
+        larger = padded(array, ((0, 0), around, around, (0, 0)), border)
+        self._padded_size = larger.shape[1], larger.shape[2]
+        self._pixels = torch.from_numpy(larger.reshape(-1, larger.shape[3])).to(device)
         width = plan.plan.output_size[1]
         self._scale, self._offset = (
             torch.from_numpy(np.tile(values, width)).to(device, dtype) for values in (plan.scale, plan.offset)
@@ -144,13 +155,6 @@ def _places(positions: np.ndarray, window: tuple[np.ndarray, ...], overhang: int
     top, left, down, across = window
     start = (positions * height + top + overhang) * width + left + overhang
     return np.stack([start, down * width, across]).astype(np.int64)
-
-
-def _padded(array: np.ndarray, overhang: int, plan: Plan) -> np.ndarray:
-    around = ((0, 0), (overhang, overhang), (overhang, overhang), (0, 0))
-    if plan.border == "constant":
-        return np.pad(array, around, constant_values=plan.fill)
-    return np.pad(array, around, mode="edge" if plan.border == "replicate" else "symmetric")
 
 
 def cut_windows(pixels: Tensor, table: Tensor, scale: Tensor, offset: Tensor, size: tuple[int, int]) -> Tensor:

@@ -10,9 +10,12 @@ from typing import Final, final
 import cv2
 import numpy as np
 
+from vernier.augment.axis_resize import ResizeDraw
+from vernier.augment.borders import WarpDraw
 from vernier.augment.buffers import Scratch
 from vernier.augment.colour import ColourDraw, HueDraw
 from vernier.augment.geometry import Floats, Warp
+from vernier.augment.pixel.hsv import turn_hue
 from vernier.augment.pixel.operation import PixelDraw
 from vernier.augment.plan import Draw, Plan
 from vernier.augment.sampling import box_taps, inside_rows, leaves_source, plan_sampling
@@ -26,8 +29,12 @@ _BORDER: Final = {
     "constant": cv2.BORDER_REPLICATE,
     "reflect": cv2.BORDER_REFLECT,
     "replicate": cv2.BORDER_REPLICATE,
+    "wrap": cv2.BORDER_WRAP,
 }
 """A constant border starts where the image ends, so up to there the edge pixels count; the fill comes after."""
+
+_MEAN_CHANNELS: Final = 4
+"""As many as `cv2.mean` takes."""
 
 
 class Pass(ABC):
@@ -39,7 +46,7 @@ class Pass(ABC):
 
         Args:
             number: place of the image in the batch.
-            image: uint8 or float32, (H, W, 3) or (H, W); not written to.
+            image: uint8 or float32, (H, W, C) or (H, W); not written to.
             result: float32, where the pixels go; without it to the stage's scratch.
 
         Returns:
@@ -50,12 +57,14 @@ class Pass(ABC):
 def make_pass(draw: Draw, plan: Plan, scratch: Scratch) -> Pass:
     """The pass of what was drawn for one stage; each stage has a scratch of its own."""
     match draw:
-        case Warp():
+        case WarpDraw():
             return WarpPass(draw, plan, scratch)
         case ColourDraw():
             return ColourPass(draw, plan.channels, scratch)
         case HueDraw():
             return HuePass(draw, scratch)
+        case ResizeDraw():
+            return ResizePass(draw)
         case PixelDraw():
             return PixelPass(draw, plan.colours, scratch)
 
@@ -64,8 +73,9 @@ def make_pass(draw: Draw, plan: Plan, scratch: Scratch) -> Pass:
 class WarpPass(Pass):
     """A warp, smoothed first where it shrinks."""
 
-    def __init__(self, warp: Warp, plan: Plan, scratch: Scratch) -> None:
-        sampling = plan_sampling(warp, border=plan.border, smooth=plan.interpolation != "nearest")
+    def __init__(self, draw: WarpDraw, plan: Plan, scratch: Scratch) -> None:
+        warp = draw.warp
+        sampling = plan_sampling(warp, border=draw.border, smooth=plan.interpolation != "nearest")
         self._windows = sampling.windows.tolist()
         self._halvings, self._variances = sampling.halvings, sampling.variances
         self._halved = sampling.halvings.max(axis=1).tolist()
@@ -73,9 +83,9 @@ class WarpPass(Pass):
         self._matrices = _pixel_matrices(sampling.matrices)
         self._sizes = warp.sizes.tolist()
         self._flags = _INTERPOLATION[plan.interpolation] | cv2.WARP_INVERSE_MAP
-        self._border = _BORDER[plan.border]
+        self._border = _BORDER[draw.border]
         self._scratch = scratch
-        self._outside = Outside(warp, plan) if plan.border == "constant" else None
+        self._outside = Outside(warp, draw.fills, plan.channels) if draw.border == "constant" else None
 
     def run(self, number: int, image: np.ndarray, result: np.ndarray | None) -> np.ndarray:
         """See `Pass.run`."""
@@ -83,24 +93,49 @@ class WarpPass(Pass):
         window = image[top:bottom, left:right]
         if self._halved[number]:
             window = _halve(window, self._halvings[number])
+        if image.ndim == 2:
+            return self._warp(number, window)
+        height, width = self._sizes[number]
+        channels = image.shape[2]
+        into = self._scratch.take("warped", (height, width, channels)) if result is None else result
+        if channels == 3:
+            return cv2.cvtColor(self._warp(number, self._with_fourth(window)), cv2.COLOR_RGBA2RGB, dst=into)
+        # With two channels, or more than four, OpenCV interpolates at 1/32 pixel.
+        for first in range(0, channels, 4):
+            four = self._scratch.take("four", (*window.shape[:2], 4), window.dtype)
+            places = [first + place if first + place < channels else -1 for place in range(4)]
+            cv2.mixChannels([window], [four], [end for pair in zip(places, range(4), strict=True) for end in pair])
+            warped = self._warp(number, four)
+            back = [end for place in places if place >= 0 for end in (place - first, place)]
+            cv2.mixChannels([warped], [into], back)
+        return into
+
+    def _warp(self, number: int, window: np.ndarray) -> np.ndarray:
+        """The window, (H, W) or (H, W, 4), warped, with what lies outside the image."""
         warped = self._interpolate(number, self._source(number, window))
         if self._outside is not None:
             self._outside.fill(number, warped, self._scratch)
-        if image.ndim == 2:
-            return warped
-        into = self._scratch.take("warped", (*warped.shape[:2], 3)) if result is None else result
-        return cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB, dst=into)
+        return warped
+
+    def _with_fourth(self, window: np.ndarray) -> np.ndarray:
+        """Four channels are warped in half the time of three."""
+        shape = (*window.shape[:2], 4)
+        return cv2.cvtColor(window, cv2.COLOR_RGB2RGBA, dst=self._scratch.take("rgba", shape, window.dtype))
 
     def _source(self, number: int, window: np.ndarray) -> np.ndarray:
-        """The float32 window, smoothed. Four channels are warped in half the time of three."""
-        if window.ndim == 3:
-            shape = (*window.shape[:2], 4)
-            window = cv2.cvtColor(window, cv2.COLOR_RGB2RGBA, dst=self._scratch.take("rgba", shape, window.dtype))
-        if self._smoothed[number]:
-            y, x = (box_taps(variance) for variance in self._variances[number])
+        """The float32 window, smoothed."""
+        if not self._smoothed[number]:
+            return as_float(window, self._scratch)
+        y, x = (box_taps(variance) for variance in self._variances[number])
+        if self._border != cv2.BORDER_WRAP:
             into = self._scratch.take("source", window.shape)
             return cv2.sepFilter2D(window, cv2.CV_32F, x, y, dst=into, borderType=cv2.BORDER_REPLICATE)
-        return as_float(window, self._scratch)
+        # A filter does not wrap by itself.
+        beside, around = len(x) // 2, len(y) // 2
+        window = cv2.copyMakeBorder(window, around, around, beside, beside, cv2.BORDER_WRAP)
+        smoothed = cv2.sepFilter2D(window, cv2.CV_32F, x, y)
+        height, width = window.shape[:2]
+        return smoothed[around : height - around, beside : width - beside]
 
     def _interpolate(self, number: int, source: np.ndarray) -> np.ndarray:
         height, width = self._sizes[number]
@@ -116,10 +151,9 @@ class WarpPass(Pass):
 
 @final
 class Outside:
-    """The pixels of warped images that lie outside their sources."""
+    """The pixels of warped images that lie outside their sources, and the value, float64 (N,), that each image has."""
 
-    def __init__(self, warp: Warp, plan: Plan) -> None:
-        self._warp = warp
+    def __init__(self, warp: Warp, fills: Floats, channels: int) -> None:
         self._leaving = leaves_source(warp).tolist()
         leaving = np.flatnonzero(self._leaving)
         self._places = {int(number): place for place, number in enumerate(leaving)}
@@ -127,8 +161,9 @@ class Outside:
         self._rows = inside_rows(part).astype(np.int16)
         height, width = part.sizes.max(axis=0, initial=0)
         self._columns = np.arange(width, dtype=np.int16)
-        channels = (4,) if plan.channels == 3 else ()
-        self._fill = np.full((height, width, *channels), plan.fill, np.float32)
+        self._fills = fills.tolist()
+        shape = (height, width, 4) if channels > 1 else (height, width)
+        self._filled = {fill: np.full(shape, fill, np.float32) for fill in {self._fills[n] for n in self._places}}
 
     def fill(self, number: int, image: np.ndarray, scratch: Scratch) -> None:
         """Write the fill to an image, float32 (H, W, 4) or (H, W)."""
@@ -142,7 +177,7 @@ class Outside:
         np.less(columns, first, out=before)
         np.greater_equal(columns, stop, out=after)
         np.logical_or(before, after, out=before)
-        cv2.copyTo(self._fill[:height, :width], before.view(np.uint8), image)
+        cv2.copyTo(self._filled[self._fills[number]][:height, :width], before.view(np.uint8), image)
 
 
 @final
@@ -160,7 +195,7 @@ class ColourPass(Pass):
         """See `Pass.run`."""
         matrix = self._matrices[number]
         if self._slopes is not None:
-            mean = cv2.mean(image)[: len(matrix)]
+            mean = _means(image)
             matrix[:, -1] = self._offsets[number] + self._slopes[number] @ mean
         into = self._scratch.take("coloured", image.shape) if result is None else result
         return cv2.transform(as_float(image, self._scratch), matrix, dst=into)
@@ -172,20 +207,32 @@ class HuePass(Pass):
 
     def __init__(self, draw: HueDraw, scratch: Scratch) -> None:
         self._scratch = scratch
-        self._turns = draw.turns.tolist()
+        self._turns, self._colours = draw.turns.tolist(), draw.colours
 
     def run(self, number: int, image: np.ndarray, result: np.ndarray | None) -> np.ndarray:
         """See `Pass.run`."""
         turn = self._turns[number]
         if turn == 0:
             return image
-        rgb = np.clip(image, 0, 255, out=self._scratch.take("rgb", image.shape))
-        hsv = cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV, dst=self._scratch.take("hsv", image.shape))
-        shift = np.eye(3, 4)
-        shift[0, 3] = 360 * (turn % 1)  # OpenCV takes degrees up to 720, but none below 0
-        turned = cv2.transform(hsv, shift, dst=rgb)
+        if self._colours == tuple(range(image.shape[2])):
+            return turn_hue(image, turn, self._scratch, result)
         into = self._scratch.take("turned", image.shape) if result is None else result
-        return cv2.cvtColor(turned, cv2.COLOR_HSV2RGB, dst=into)
+        np.copyto(into, image)
+        into[..., self._colours] = turn_hue(np.ascontiguousarray(image[..., self._colours]), turn, self._scratch)
+        return into
+
+
+@final
+class ResizePass(Pass):
+    """A resize along the axes."""
+
+    def __init__(self, draw: ResizeDraw) -> None:
+        self._draw = draw
+
+    def run(self, number: int, image: np.ndarray, result: np.ndarray | None) -> np.ndarray:
+        """See `Pass.run`."""
+        resized = self._draw.apply(number, image[..., None] if image.ndim == 2 else image)
+        return resized[..., 0] if image.ndim == 2 else resized
 
 
 @final
@@ -200,6 +247,15 @@ class PixelPass(Pass):
         whole = image[..., None] if image.ndim == 2 else image
         changed = self._draw.apply(number, whole, self._colours, self._scratch)
         return changed[..., 0] if image.ndim == 2 else changed
+
+
+def _means(image: np.ndarray) -> np.ndarray:
+    """The mean of each channel, float64 (C,)."""
+    channels = 1 if image.ndim == 2 else image.shape[2]
+    if channels <= _MEAN_CHANNELS:
+        return np.array(cv2.mean(image)[:channels])
+    means: np.ndarray = image.mean(axis=(0, 1), dtype=np.float64)
+    return means
 
 
 def as_float(image: np.ndarray, scratch: Scratch) -> np.ndarray:

@@ -1,12 +1,13 @@
 """An augmentation list compiled to stages that touch the pixels as seldom as the list allows.
 
-Neighbouring geometry is one warp an image, neighbouring affine colour one matrix an image, a turn of hue and every
+Neighbouring geometry is one warp an image, as long as one border will do: operations with borders of different kinds
+or values are warps after each other. Neighbouring affine colour is one matrix an image, a turn of hue and every
 operation on pixels a stage of its own. The order of the list holds, with one exception: a geometric operation moves in
 front of colour where the result is exactly the same, namely
 
 - a flip or a quarter turn in front of any colour, since it only rearranges the pixels;
 - any geometry in front of colour without contrast and hue, if the border takes part: interpolation is a weighted
-  mean, so an affine change may come before or after it. That holds for reflected and replicated borders, and for
+  mean, so an affine change may come before or after it. That holds for all borders but a constant one, and for
   a constant border of 0 when the change leaves 0 at 0.
 
 A last stage of colour that follows geometry therefore sees each pixel once more, and that is all.
@@ -16,10 +17,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import final
+from typing import Any, final
 
 import numpy as np
 
+from vernier.augment.axis_resize import ResizeDraw, has_own_kernel
+from vernier.augment.borders import NOTHING_OUTSIDE, Border, WarpDraw, border_of, shows_outside
 from vernier.augment.colour import (
     COLOUR,
     HUE,
@@ -31,14 +34,17 @@ from vernier.augment.colour import (
     hue_turns,
     is_linear,
 )
-from vernier.augment.geometry import GEOMETRY, Sizes, Warp, identity, size_after, warp
+from vernier.augment.geometry import GEOMETRY, Sizes, Warp, identity, least_size_after, size_after, warp
+from vernier.augment.pixel.checking import pixel_problems
 from vernier.augment.pixel.operation import PixelDraw
 from vernier.augment.pixel.table import PIXEL
 from vernier.augment.randomness import Chance
 from vernier.config.augment import AnyOperation, ColorJitter, Normalize, Operation
+from vernier.config.operations.base import Interpolation
+from vernier.config.operations.custom import CustomOperation, TorchvisionOperation
 from vernier.errors import ConfigError, ConfigProblem
 
-Draw = Warp | ColourDraw | HueDraw | PixelDraw
+Draw = WarpDraw | ResizeDraw | ColourDraw | HueDraw | PixelDraw
 """What one stage does to the images of one batch."""
 
 
@@ -54,18 +60,24 @@ class Step:
         """The operation as probable as it is in an epoch."""
         if not self.operation.p_from:
             return self.operation
-        return self.operation.model_copy(update={"p": self.operation.probability(epoch), "p_from": ()})
+        return self.operation.model_copy(update={"p": self.operation.probability_in(epoch), "p_from": ()})
 
 
 @final
 @dataclass(frozen=True)
 class GeometryStage:
-    """Neighbouring geometry: one warp an image."""
+    """Neighbouring geometry: one warp an image. The border is that of the steps that may show it, if there are any."""
 
     steps: tuple[Step, ...]
+    border: Border | None
 
-    def draw(self, chance: Chance, sizes: Sizes) -> Warp:
-        """The warps of a batch of images of these sizes, int64 (N, 2)."""
+    def draw(self, chance: Chance, sizes: Sizes) -> WarpDraw:
+        """What is done to a batch of images of these sizes, int64 (N, 2)."""
+        border = self.border or NOTHING_OUTSIDE
+        return WarpDraw(self.warp(chance, sizes), border.kind, border.draw(chance))
+
+    def warp(self, chance: Chance, sizes: Sizes) -> Warp:
+        """The warps alone."""
         total = identity(sizes)
         for step in self.steps:
             u = chance.uniform(step.key, 1 + GEOMETRY[type(step.operation)].draws)
@@ -79,16 +91,40 @@ class GeometryStage:
 
 @final
 @dataclass(frozen=True)
+class ResizeStage:
+    """A resize with a kernel of its own."""
+
+    step: Step
+    interpolation: Interpolation
+    border: Border
+
+    def draw(self, chance: Chance, sizes: Sizes) -> ResizeDraw:
+        """The resizes of a batch."""
+        operation: Any = self.step.at(chance.epoch)
+        u = chance.uniform(self.step.key, 1 + GEOMETRY[type(operation)].draws)
+        warps = warp(operation, u, sizes)
+        return ResizeDraw(operation, warps, self.interpolation, self.border, self.border.draw(chance))
+
+    def describe(self) -> str:
+        """The operation and its kernel."""
+        operation: Any = self.step.operation
+        kernel = operation.interpolation or self.interpolation
+        return f"{operation.name}: {kernel}{'' if operation.antialias else ', not antialiased'}"
+
+
+@final
+@dataclass(frozen=True)
 class ColourStage:
-    """Neighbouring affine colour: one matrix an image."""
+    """Neighbouring affine colour: one matrix an image. `colours` are those of the plan."""
 
     steps: tuple[Step, ...]
+    colours: tuple[int, ...]
 
     def draw(self, chance: Chance, sizes: Sizes) -> ColourDraw:
         """The colour changes of a batch."""
         operations = tuple(step.at(chance.epoch) for step in self.steps)
         draws = (chance.uniform(step.key, 1 + COLOUR[type(step.operation)].draws) for step in self.steps)
-        return ColourDraw(operations, tuple(draws))
+        return ColourDraw(operations, tuple(draws), self.colours)
 
     @property
     def has_contrast(self) -> bool:
@@ -103,15 +139,16 @@ class ColourStage:
 @final
 @dataclass(frozen=True)
 class HueStage:
-    """A turn of hue, by the last draw of a ColorJitter."""
+    """A turn of hue, by the last draw of an operation. `colours` are those of the plan."""
 
     step: Step
+    colours: tuple[int, ...]
 
     def draw(self, chance: Chance, sizes: Sizes) -> HueDraw:
         """The turns of a batch."""
-        operation = self.step.at(chance.epoch)
-        assert isinstance(operation, ColorJitter), "others turn no hue"
-        return HueDraw(hue_turns(operation, chance.uniform(self.step.key, 1 + HUE)))
+        operation: Any = self.step.at(chance.epoch)
+        u = chance.uniform(self.step.key, 1 + HUE[type(operation)])
+        return HueDraw(hue_turns(operation, u), self.colours)
 
     def describe(self) -> str:
         """The change."""
@@ -135,10 +172,13 @@ class PixelStage:
 
     def describe(self) -> str:
         """The operation."""
-        return type(self.step.operation).__name__
+        operation = self.step.operation
+        if isinstance(operation, CustomOperation):
+            return operation.callable
+        return operation.transform if isinstance(operation, TorchvisionOperation) else type(operation).__name__
 
 
-Stage = GeometryStage | ColourStage | HueStage | PixelStage
+Stage = GeometryStage | ResizeStage | ColourStage | HueStage | PixelStage
 
 
 @final
@@ -151,8 +191,6 @@ class Plan:
         output_size: height and width of every result.
         channels: of every image.
         colours: places of red, green and blue among them, or of grey; empty if there are no such.
-        border: what lies outside an image: "constant", "reflect" (edge pixels repeat) or "replicate".
-        fill: value of a constant border, from 0 to 255, whatever the colour stages before it made of the pixels.
         interpolation: "bilinear", "bicubic" or "nearest".
         seed: of every draw.
     """
@@ -160,9 +198,7 @@ class Plan:
     stages: tuple[Stage, ...]
     output_size: tuple[int, int]
     channels: int
-    border: str
-    fill: int
-    interpolation: str
+    interpolation: Interpolation
     seed: int
     colours: tuple[int, ...] = (0, 1, 2)
 
@@ -172,7 +208,7 @@ class Plan:
         draws: list[Draw] = []
         for stage in self.stages:
             draw = stage.draw(chance, sizes)
-            sizes = draw.sizes if isinstance(draw, Warp) else sizes
+            sizes = draw.sizes if isinstance(draw, WarpDraw | ResizeDraw) else sizes
             draws.append(draw)
         return tuple(draws)
 
@@ -191,7 +227,7 @@ def compile_plan(
     channels: int,
     border: str,
     fill: int,
-    interpolation: str,
+    interpolation: Interpolation,
     seed: int,
     native_size: tuple[int, int] | None = None,
     colours: tuple[int, ...] | None = None,
@@ -201,9 +237,9 @@ def compile_plan(
 
     Args:
         operations: in the order in which they apply; no field is `auto` any more.
-        channels: of every image, 1 or 3; saturation and hue do nothing to grey images.
-        border: "constant", "reflect" or "replicate".
-        fill: value of the constant border, 0 to 255.
+        channels: of every image; saturation and hue do nothing to grey images.
+        border: "constant", "reflect", "replicate" (or "edge") or "wrap", of operations that name none of their own.
+        fill: value of the constant border, 0 to 255, of operations that name none of their own.
         interpolation: "bilinear", "bicubic" or "nearest".
         seed: of every draw.
         native_size: height and width of every image, when they are all alike.
@@ -214,79 +250,106 @@ def compile_plan(
     Raises:
         ConfigError: images could end at different sizes, or Normalize has another number of channels.
     """
-    pieces = _geometry_forward(_pieces(operations, channels), border, fill)
+    colours = tuple(range(min(channels, 3) if channels != 2 else 0)) if colours is None else colours
+    usual = Border.of(border, fill)
+    pieces = _geometry_forward(_pieces(operations, colours, interpolation, usual, native_size or (1, 1)), usual)
     size = native_size
     for operation in operations:
         if type(operation) in GEOMETRY:
             size = size_after(operation, size)
     problems = [*_channel_problems(operations, channels, key), *_size_problems(size, key)]
+    problems += pixel_problems(operations, channels, key)
     if problems or size is None:
         raise ConfigError(problems)
-    colours = tuple(range(min(channels, 3) if channels != 2 else 0)) if colours is None else colours
-    return Plan(tuple(_merged(pieces)), size, channels, border, fill, interpolation, seed, colours)
+    return Plan(tuple(_merged(pieces, colours)), size, channels, interpolation, seed, colours)
 
 
-def _pieces(operations: Sequence[Operation], channels: int) -> Iterator[Stage]:
-    """A stage for each operation; two for a ColorJitter that turns hue as well."""
+def _pieces(
+    operations: Sequence[Operation],
+    colours: tuple[int, ...],
+    interpolation: Interpolation,
+    usual: Border,
+    least: tuple[int, int],
+) -> Iterator[Stage]:
+    """A stage for each operation; two for a ColorJitter that turns hue as well. Images are at least as large."""
     occurrences: Counter[str] = Counter()
+    sizes: Sizes = np.array([least], np.int64)
     for operation in operations:
         name = type(operation).__name__
-        step = Step(_for_channels(operation, channels), f"{name}#{occurrences[name]}")
+        step = Step(_for_colours(operation, colours), f"{name}#{occurrences[name]}")
         occurrences[name] += 1
-        yield from _stages_of(step)
+        if type(operation) not in GEOMETRY:
+            yield from _stages_of(step, colours)
+            continue
+        border = border_of(operation, usual)
+        if has_own_kernel(operation):
+            yield ResizeStage(step, interpolation, border)
+        else:
+            shown = shows_outside(operation, (int(sizes[0, 0]), int(sizes[0, 1])))
+            yield GeometryStage((step,), border if shown else None)
+        sizes = least_size_after(operation, sizes)
 
 
-def _stages_of(step: Step) -> Iterator[Stage]:
-    if type(step.operation) in GEOMETRY:
-        yield GeometryStage((step,))
-    elif type(step.operation) in PIXEL:
+def _stages_of(step: Step, colours: tuple[int, ...]) -> Iterator[Stage]:
+    if type(step.operation) in PIXEL:
         yield PixelStage(step)
     elif affine_parts(step.operation):
-        yield ColourStage((step,))
-    if isinstance(step.operation, ColorJitter) and has_hue(step.operation):
-        yield HueStage(step)
+        yield ColourStage((step,), colours)
+    if has_hue(step.operation) and len(colours) == 3:
+        yield HueStage(step, colours)
 
 
-def _for_channels(operation: Operation, channels: int) -> Operation:
-    if isinstance(operation, ColorJitter) and channels == 1:
+def _for_colours(operation: Operation, colours: tuple[int, ...]) -> Operation:
+    if isinstance(operation, ColorJitter) and len(colours) != 3:
         return operation.model_copy(update={"saturation": 0.0, "hue": 0.0})
     return operation
 
 
-def _geometry_forward(pieces: Iterable[Stage], border: str, fill: int) -> list[Stage]:
+def _geometry_forward(pieces: Iterable[Stage], usual: Border) -> list[Stage]:
     ordered: list[Stage] = []
     for piece in pieces:
         place = len(ordered)
         if isinstance(piece, GeometryStage):
-            while place and _may_go_first(piece.steps[0].operation, ordered[place - 1], border, fill):
+            while place and _may_go_first(piece, ordered[place - 1], usual):
                 place -= 1
         ordered.insert(place, piece)
     return ordered
 
 
-def _may_go_first(geometry: Operation, before: Stage, border: str, fill: int) -> bool:
+def _may_go_first(piece: GeometryStage, before: Stage, usual: Border) -> bool:
     """Whether a geometric operation gives exactly the same result in front of the stage that stands before it."""
-    if isinstance(before, GeometryStage | PixelStage):
+    if isinstance(before, GeometryStage | ResizeStage | PixelStage):
         return False
-    if GEOMETRY[type(geometry)].permutes:
+    if GEOMETRY[type(piece.steps[0].operation)].permutes:
         return True
     if isinstance(before, HueStage) or has_contrast(before.steps[0].operation):
         return False
-    return border != "constant" or (fill == 0 and is_linear(before.steps[0].operation))
+    # What shows no border stays beside what shows the usual one, for one warp of both.
+    border = piece.border or usual
+    return border.kind != "constant" or (border.fills == (0,) and is_linear(before.steps[0].operation))
 
 
-def _merged(pieces: Iterable[Stage]) -> Iterator[Stage]:
+def _merged(pieces: Iterable[Stage], colours: tuple[int, ...]) -> Iterator[Stage]:
     for kind, group in groupby(pieces, type):
-        if kind in (HueStage, PixelStage):
-            yield from group
-        elif kind is GeometryStage:
-            yield GeometryStage(_steps(group))
+        if kind is GeometryStage:
+            yield from _warps(piece for piece in group if isinstance(piece, GeometryStage))
+        elif kind is ColourStage:
+            steps = (step for piece in group if isinstance(piece, ColourStage) for step in piece.steps)
+            yield ColourStage(tuple(steps), colours)
         else:
-            yield ColourStage(_steps(group))
+            yield from group
 
 
-def _steps(pieces: Iterable[Stage]) -> tuple[Step, ...]:
-    return tuple(step for piece in pieces if isinstance(piece, GeometryStage | ColourStage) for step in piece.steps)
+def _warps(pieces: Iterator[GeometryStage]) -> Iterator[GeometryStage]:
+    """Neighbours with one border as one."""
+    current = next(pieces)
+    for piece in pieces:
+        if current.border and piece.border and current.border != piece.border:
+            yield current
+            current = piece
+        else:
+            current = GeometryStage(current.steps + piece.steps, current.border or piece.border)
+    yield current
 
 
 def _channel_problems(operations: Sequence[Operation], channels: int, key: str) -> Iterator[ConfigProblem]:

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from vernier.augment.resample import AxisStep, axis_matrix, banded_axis, resample
-from vernier.config.augment import AnyOperation, CentralCrop, Interpolation, Normalize, Rescale, Resize
+from vernier.augment.resample import AxisStep, Kernel, axis_matrix, banded_axis, resample
+from vernier.config.augment import AnyOperation, CentralCrop, Normalize, Rescale, Resize
+from vernier.config.operations.base import ResizeKernel
 from vernier.errors import ConfigError, ConfigProblem, ModelError
 
 Geometry = Annotated[Resize | CentralCrop, Field(discriminator="name")]
@@ -27,20 +28,22 @@ class Preprocessing:
     Attributes:
         channels: 1 or 3.
         geometry: resizes and crops in their order, sizes given.
-        interpolation: kernel of the resizes.
+        interpolation: kernel of the resizes that name none of their own.
         fill: pixel value outside the image, from 0 to 255.
         scale: factor for each channel.
         offset: summand for each channel.
+        value_range: the values that become 0 and 255 in images of more than 8 bits; None for their type's range.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     channels: int
     geometry: tuple[Geometry, ...]
-    interpolation: Interpolation
+    interpolation: ResizeKernel
     fill: int
     scale: tuple[float, ...]
     offset: tuple[float, ...]
+    value_range: tuple[float, float] | None = None
 
     @property
     def input_size(self) -> Size:
@@ -52,9 +55,8 @@ class Preprocessing:
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """uint8 (H, W, channels) to float32 (channels, height, width)."""
         height, width, _ = image.shape
-        rows, columns = axis_steps(self.geometry, (height, width))
-        vertical = banded_axis(rows, height, self.interpolation)
-        horizontal = banded_axis(columns, width, self.interpolation)
+        rows, columns = axis_steps(self.geometry, (height, width), self.interpolation)
+        vertical, horizontal = banded_axis(rows, height), banded_axis(columns, width)
         values = resample(image, vertical, horizontal)
         if self.fill:
             values += self.fill * (1 - np.outer(vertical.coverage, horizontal.coverage))
@@ -71,6 +73,7 @@ class Preprocessing:
             "fill": self.fill,
             "scale": list(self.scale),
             "offset": list(self.offset),
+            "value_range": None if self.value_range is None else list(self.value_range),
         }
 
     @staticmethod
@@ -96,12 +99,12 @@ _ADAPTER = TypeAdapter(Preprocessing)
 
 
 def compile_preprocessing(
-    operations: Sequence[AnyOperation], *, channels: int, fill: int, interpolation: Interpolation
+    operations: Sequence[AnyOperation], *, channels: int, fill: int, interpolation: ResizeKernel
 ) -> Preprocessing:
     """The preprocessing of a resolved `augment.eval` list.
 
     Geometry is done first: resizes give the same before and after Normalize and Rescale, and the fill is a
-    pixel value wherever the operation that fills stands.
+    pixel value wherever the operation that fills stands. An operation's own fill goes for all of them.
 
     Raises:
         ConfigError: the list leaves images of different sizes, or statistics don't fit the channels.
@@ -110,10 +113,11 @@ def compile_preprocessing(
     if _output_size(geometry) is None:
         raise _problem(
             "images would keep sizes of their own, and a batch needs one size; "
-            "end with CentralCrop of a size, or with Resize in mode fit or letterbox"
+            "end with CentralCrop of a size, or with Resize in mode fit, crop or letterbox"
         )
     scale, offset = _affine(operations, channels)
-    return Preprocessing(channels, geometry, interpolation, fill, scale, offset)
+    fills = [operation.fill for operation in geometry if isinstance(operation.fill, int)]
+    return Preprocessing(channels, geometry, interpolation, fills[0] if fills else fill, scale, offset)
 
 
 def preprocess_tensor(preprocessing: Preprocessing, image: torch.Tensor) -> torch.Tensor:
@@ -123,20 +127,24 @@ def preprocess_tensor(preprocessing: Preprocessing, image: torch.Tensor) -> torc
     def as_tensor(values: np.ndarray | tuple[float, ...]) -> torch.Tensor:
         return torch.as_tensor(values, dtype=torch.float32, device=image.device)
 
-    rows, columns = axis_steps(preprocessing.geometry, (height, width))
-    vertical = as_tensor(axis_matrix(rows, height, preprocessing.interpolation))
-    horizontal = as_tensor(axis_matrix(columns, width, preprocessing.interpolation))
+    rows, columns = axis_steps(preprocessing.geometry, (height, width), preprocessing.interpolation)
+    vertical, horizontal = as_tensor(axis_matrix(rows, height)), as_tensor(axis_matrix(columns, width))
     values = vertical @ (image.float() - preprocessing.fill) @ horizontal.T + preprocessing.fill
     scale, offset = (as_tensor(each)[:, None, None] for each in (preprocessing.scale, preprocessing.offset))
     return values * scale + offset
 
 
-def axis_steps(geometry: Sequence[Geometry], size: Size) -> tuple[tuple[AxisStep, ...], tuple[AxisStep, ...]]:
-    """What resizes and crops do to the rows and to the columns of an image of `size`, height and width."""
+def axis_steps(
+    geometry: Sequence[Geometry], size: Size, interpolation: ResizeKernel
+) -> tuple[tuple[AxisStep, ...], tuple[AxisStep, ...]]:
+    """What resizes and crops do to the rows and to the columns of an image of `size`, height and width.
+
+    `interpolation` is for resizes that name no kernel of their own.
+    """
     vertical: list[AxisStep] = []
     horizontal: list[AxisStep] = []
     for operation in geometry:
-        steps = [AxisStep(*step) for step in _steps(operation, size)]
+        steps = _steps(operation, size, interpolation)
         for axis, step, length in zip((vertical, horizontal), steps, size, strict=True):
             _append(axis, step, length)
         size = (steps[0].stop - steps[0].start, steps[1].stop - steps[1].start)
@@ -145,26 +153,36 @@ def axis_steps(geometry: Sequence[Geometry], size: Size) -> tuple[tuple[AxisStep
 
 def _append(steps: list[AxisStep], step: AxisStep, length: int) -> None:
     """Add a step, as one with the resize before it where it is a crop of a whole resized axis."""
-    if step.resized == length and steps and steps[-1][1:] == (0, steps[-1].resized):
-        steps.pop()
+    if step.resized == length and steps and steps[-1][1:3] == (0, steps[-1].resized):
+        step = step._replace(kernel=steps.pop().kernel)
     steps.append(step)
 
 
-def _steps(operation: Geometry, size: Size) -> tuple[AxisStep, AxisStep]:
+def _steps(operation: Geometry, size: Size, interpolation: ResizeKernel) -> tuple[AxisStep, AxisStep]:
     """Rows and columns of one operation on an image of `size`."""
     target = _target(operation, size)
     if isinstance(operation, CentralCrop):
-        return _middle(size[0], target[0]), _middle(size[1], target[1])
-    if operation.mode == "letterbox":
-        inner = _fitting(size, target)
-        return _middle(inner[0], target[0]), _middle(inner[1], target[1])
-    return AxisStep(target[0], 0, target[0]), AxisStep(target[1], 0, target[1])
+        return _middle(size[0], target[0], Kernel()), _middle(size[1], target[1], Kernel())
+    inner = _resized(operation, size, target)
+    kernel = Kernel(operation.interpolation or interpolation, operation.antialias)
+    return _middle(inner[0], target[0], kernel), _middle(inner[1], target[1], kernel)
 
 
-def _middle(length: int, window: int) -> AxisStep:
+def _resized(operation: Resize, size: Size, target: Size) -> Size:
+    """What an image of `size` becomes before the middle of it is cut out, or it is put in the middle."""
+    match operation.mode:
+        case "letterbox":
+            return _fitting(size, target)
+        case "crop":
+            return _covering(size, target)
+        case _:
+            return target
+
+
+def _middle(length: int, window: int, kernel: Kernel) -> AxisStep:
     """The middle `window` of `length` pixels, or `length` pixels in its middle; rounded as in torchvision."""
     start = round((length - window) / 2) if length >= window else -((window - length) // 2)
-    return AxisStep(length, start, start + window)
+    return AxisStep(length, start, start + window, kernel)
 
 
 def _target(operation: Geometry, size: Size) -> Size:
@@ -174,6 +192,8 @@ def _target(operation: Geometry, size: Size) -> Size:
     assert operation.size != "auto", "the config is resolved"
     if isinstance(operation, Resize) and operation.mode == "shortest":
         return _covering(size, operation.size)
+    if isinstance(operation, Resize) and operation.mode == "longest":
+        return _fitting(size, operation.size)
     return operation.size
 
 
@@ -211,7 +231,7 @@ def _is_relative(operation: Geometry) -> bool:
     """Whether the size after it depends on the size before."""
     if isinstance(operation, CentralCrop):
         return operation.fraction is not None
-    return operation.mode == "shortest"
+    return operation.mode in ("shortest", "longest")
 
 
 def _affine(operations: Sequence[AnyOperation], channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:

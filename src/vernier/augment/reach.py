@@ -7,32 +7,43 @@ from typing import Final
 
 import numpy as np
 
-from vernier.augment.geometry import GEOMETRY, Floats, Sizes, resolved, warp
+from vernier.augment.colour import COLOUR, HUE
+from vernier.augment.crops import full
+from vernier.augment.geometry import (
+    GEOMETRY,
+    Floats,
+    Sizes,
+    always_cuts,
+    least_size_after,
+    resolved,
+    size_after,
+    span,
+    warp,
+)
 from vernier.augment.pixel.table import PIXEL
 from vernier.config.augment import (
     CentralCrop,
-    ColorJitter,
-    Normalize,
+    CentralCropThenResize,
     Operation,
+    Pad,
     RandomCrop,
+    RandomFlip,
     RandomHorizontalFlip,
     RandomPerspective,
+    RandomResize,
     RandomResizedCrop,
     RandomRotate,
     RandomRotate90,
     RandomVerticalFlip,
-    Rescale,
+    RandomWindow,
     Resize,
     ResizeThenRandomCrop,
     Shear,
     Translate,
     Zoom,
 )
-from vernier.config.types import Auto
 
-_COLOUR: Final = (ColorJitter, Normalize, Rescale)
-_CROPS: Final = (RandomCrop, RandomResizedCrop, ResizeThenRandomCrop)
-"""These crop whatever chance says: a sample that is passed over gets the middle or the whole."""
+_RESIZES: Final = (Resize, RandomResize, CentralCropThenResize)
 _FOLDING: Final = 0.66
 """From a distortion of 2/3 on, quadrilaterals need not be convex, and stretch without limit."""
 _GRID: Final = 9
@@ -52,87 +63,121 @@ def pixels_per_pixel(operations: Sequence[Operation], sizes: Sizes) -> Floats:
     Returns:
         float64 (N,), above 0.
     """
-    density, current = np.ones(len(sizes)), sizes.astype(np.float64)
+    density = np.ones(len(sizes))
     if _counts_native_pixels(operations):
         return density
+    exact: Sizes | None = sizes
+    least = sizes
     for operation in operations:
-        if isinstance(operation, _COLOUR):
+        if type(operation) in COLOUR or type(operation) in HUE:
             continue
-        factor, after = _step(operation, current)
-        if not operation.is_certain and not isinstance(operation, _CROPS):
-            factor, after = np.minimum(factor, 1.0), np.minimum(after, current)
-        density, current = density * factor, after
+        factor = _density(operation, least, exact)
+        density = density * (factor if operation.is_certain or always_cuts(operation) else np.minimum(factor, 1.0))
+        exact = _exact_after(operation, exact, least)
+        least = least_size_after(operation, least) if exact is None else exact
     return density
 
 
 def _counts_native_pixels(operations: Iterable[Operation]) -> bool:
     for operation in operations:
-        if not isinstance(operation, _COLOUR) and type(operation) not in GEOMETRY:
+        kind = type(operation)
+        if kind not in COLOUR and kind not in HUE and kind not in GEOMETRY:
             return True
-        if isinstance(operation, RandomCrop) or (isinstance(operation, CentralCrop) and operation.fraction is None):
+        if isinstance(operation, RandomCrop | Pad) or (isinstance(operation, CentralCrop) and _has_size(operation)):
             return True
         if isinstance(operation, RandomResizedCrop | ResizeThenRandomCrop):
             return False
-        if isinstance(operation, Resize) and operation.is_certain:
+        if isinstance(operation, _RESIZES) and operation.is_certain:
             return False
     return False
 
 
-def _step(operation: Operation, sizes: Floats) -> tuple[Floats, Floats]:
-    """Pixels before the operation under one after it (N,), and sizes after it (N, 2): lower bounds of both."""
+def _has_size(operation: CentralCrop) -> bool:
+    return operation.fraction is None
+
+
+def _exact_after(operation: Operation, sizes: Sizes | None, like: Sizes) -> Sizes | None:
+    """The sizes after an operation, of those before it; None where they are drawn or not known."""
+    fixed = size_after(operation, None)
+    if fixed is not None:
+        return full(like, fixed)
+    if sizes is None:
+        return None
+    if isinstance(operation, RandomResize):
+        return None
+    if isinstance(operation, RandomRotate90):
+        return sizes if (sizes[:, 0] == sizes[:, 1]).all() else None
+    if isinstance(operation, Resize | CentralCrop | CentralCropThenResize | Pad):
+        after = GEOMETRY[type(operation)].warp(operation, np.zeros((len(sizes), 0)), sizes).sizes
+        return after if operation.is_certain or np.array_equal(after, sizes) else None
+    return sizes
+
+
+def _density(operation: Operation, sizes: Sizes, exact: Sizes | None) -> Floats:
+    """Pixels before the operation under one after it: a lower bound, (N,), of images of at least these sizes."""
     match operation:
         case Resize():
-            return _resize(operation, sizes)
+            return _resize(operation.mode, np.array(resolved(operation.size), np.float64), sizes)
+        case RandomResize():
+            return _resize(operation.mode, operation.scale[1] * np.array(resolved(operation.size)) + 0.5, sizes)
+        case CentralCropThenResize():
+            target = np.array(resolved(operation.size))
+            extents = operation.fraction * (sizes / target).min(axis=1, keepdims=True) * target
+            return _narrowest(np.maximum(extents - 0.5, 1.0), target)
         case RandomResizedCrop():
             return _random_resized_crop(operation, sizes)
         case ResizeThenRandomCrop():
-            return _narrowest(sizes, resolved(operation.resize)), _full(sizes, operation.size)
-        case RandomCrop() | CentralCrop(fraction=None):
-            return _same(sizes), _full(sizes, operation.size)
-        case CentralCrop(fraction=float(fraction)):
-            return _same(sizes), np.maximum(sizes * fraction - 0.5, 1.0)
-        case RandomRotate90():
-            return _same(sizes), np.broadcast_to(sizes.min(axis=1, keepdims=True), sizes.shape)
+            return _narrowest(sizes, np.array(resolved(operation.resize)))
+        case RandomWindow():
+            least = min(
+                _least_extent(operation.centre_x, operation.width), _least_extent(operation.centre_y, operation.height)
+            )
+            return _same(sizes) * least
         case Zoom():
-            return _same(sizes) / operation.scale[1], sizes
+            return _same(sizes) / max(operation.scale[1], *(operation.scale_y or operation.scale))
         case Shear():
-            return _same(sizes) / (_stretch(operation.x) * _stretch(operation.y)), sizes
-        case RandomPerspective() if operation.distortion < _FOLDING:
-            return _perspective(operation, sizes), sizes
-        case RandomHorizontalFlip() | RandomVerticalFlip() | RandomRotate() | Translate():
-            return _same(sizes), sizes
-    if type(operation) in PIXEL:
-        return _same(sizes), sizes
+            return _same(sizes) / (_stretch(operation.x) * _stretch(operation.y))
+        case RandomPerspective() if operation.distortion < _FOLDING and exact is not None:
+            return _perspective(operation, exact)
+    if type(operation) in PIXEL or isinstance(operation, _UNSCALED):
+        return _same(sizes)
     # Unlimited, or not known here: nothing is to spare.
-    return np.zeros(len(sizes)), sizes
+    return np.zeros(len(sizes))
 
 
-def _same(sizes: Floats) -> Floats:
+_UNSCALED: Final = (
+    RandomCrop,
+    CentralCrop,
+    Pad,
+    RandomFlip,
+    RandomHorizontalFlip,
+    RandomVerticalFlip,
+    RandomRotate,
+    RandomRotate90,
+    Translate,
+)
+"""These move or leave out pixels and stretch none."""
+
+
+def _same(sizes: Sizes) -> Floats:
     return np.ones(len(sizes))
 
 
-def _full(sizes: Floats, size: tuple[int, int] | Auto) -> Floats:
-    return np.broadcast_to(np.array(resolved(size), np.float64), sizes.shape)
-
-
-def _narrowest(extents: Floats, size: tuple[int, int]) -> Floats:
+def _narrowest(extents: np.ndarray, size: np.ndarray) -> Floats:
     """Pixels of windows (N, 2) under one pixel of `size`, on the side that has fewer."""
-    narrowest: Floats = (extents / np.array(size)).min(axis=1)
+    narrowest: Floats = (extents / size).min(axis=1)
     return narrowest
 
 
-def _resize(operation: Resize, sizes: Floats) -> tuple[Floats, Floats]:
-    target = resolved(operation.size)
-    if operation.mode == "letterbox":
-        # The shorter side is rounded, to one pixel at least.
-        scale = (np.array(target) / sizes).min(axis=1, keepdims=True)
-        density = (sizes / np.maximum(sizes * scale + 0.5, 1.0)).min(axis=1)
-    else:
-        density = _narrowest(sizes, target)
-    return density, _full(sizes, target)
+def _resize(mode: str, target: Floats, sizes: Sizes) -> Floats:
+    if mode not in ("letterbox", "longest"):
+        return _narrowest(sizes, target)
+    # The shorter side is rounded, to one pixel at least.
+    scale = (target / sizes).min(axis=1, keepdims=True)
+    return np.asarray((sizes / np.maximum(sizes * scale + 0.5, 1.0)).min(axis=1))
 
 
-def _random_resized_crop(operation: RandomResizedCrop, sizes: Floats) -> tuple[Floats, Floats]:
+def _random_resized_crop(operation: RandomResizedCrop, sizes: Sizes) -> Floats:
     low, high = operation.ratio
     area = operation.scale[0] * sizes.prod(axis=1)
     drawn = np.sqrt(np.stack([area / high, area * low], axis=1)) - 0.5
@@ -140,16 +185,22 @@ def _random_resized_crop(operation: RandomResizedCrop, sizes: Floats) -> tuple[F
     height, width = sizes.T
     widest = np.stack([np.minimum(height, width / low - 0.5), np.minimum(width, height * high - 0.5)], axis=1)
     extents = np.maximum(np.minimum(drawn, widest), 1.0)
-    return _narrowest(extents, resolved(operation.size)), _full(sizes, operation.size)
+    return _narrowest(extents, np.array(resolved(operation.size)))
 
 
-def _stretch(degrees: float) -> float:
+def _least_extent(centres: tuple[float, float], extents: tuple[float, float]) -> float:
+    """Of a window cut off at the edges, as a share: the smallest, with its middle at an end of its range."""
+    half = extents[0] / 2
+    return min(min(centre + half, 1.0) - max(centre - half, 0.0) for centre in centres)
+
+
+def _stretch(degrees: float | tuple[float, float]) -> float:
     """The larger singular value of a shear; the smaller is its inverse."""
-    shift = tan(radians(degrees))
+    shift = tan(radians(max(map(abs, span(degrees)))))
     return (shift + hypot(shift, 2)) / 2
 
 
-def _perspective(operation: RandomPerspective, sizes: Floats) -> Floats:
+def _perspective(operation: RandomPerspective, sizes: Sizes) -> Floats:
     """One over the largest stretch of an image onto the quadrilaterals, found at the extremes of their corners.
 
     A unit square is stretched by matrices [[a, b], [c, d]] of derivatives, an image H by W by [[a, bW/H], [cH/W, d]].

@@ -47,7 +47,11 @@ def plan_sampling(warp: Warp, *, border: str, smooth: bool) -> Sampling:
     """The sampling of each image; `smooth` is off for nearest-neighbour interpolation, which keeps values."""
     shrink = _shrink(warp) if smooth else np.ones(warp.sizes.shape)
     halvings = np.maximum(np.ceil(np.log2(shrink / DIRECT)), 0).astype(np.int64)
-    windows = _windows(warp, REACH * 2**halvings, border)
+    if border == "wrap":
+        # An odd side has no half that could be laid end to end.
+        halvings = np.minimum(halvings, _factors_of_two(warp.source_sizes))
+    margin = np.maximum(REACH * 2**halvings, np.ceil(shrink / 2).astype(np.int64) + REACH // 2)
+    windows = _windows(warp, margin, border)
     to_window = np.tile(np.eye(3), (len(windows), 1, 1))
     to_window[:, :2, 2] = -windows[:, 1::-1]
     to_window[:, :2] *= 0.5 ** halvings[:, ::-1, None]
@@ -129,12 +133,21 @@ def _variances(shrink: Floats, halvings: npt.NDArray[np.int64]) -> Floats:
     return np.where(shrink > SHARP, variances, 0.0)
 
 
+def _factors_of_two(sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """How often sizes can be halved without a rest."""
+    times: npt.NDArray[np.int64] = np.log2(sizes & -sizes).astype(np.int64)
+    return times
+
+
 def _windows(warp: Warp, margin: npt.NDArray[np.int64], border: str) -> npt.NDArray[np.int64]:
     """The box around the output's corners in the source, with a margin (y, x), within the image."""
     positions, ahead = _corners(warp)
     low, high = positions.min(axis=1), positions.max(axis=1)
     if border == "reflect":
         low, high = _with_reflections(low, high, warp.source_sizes)
+    if border == "wrap":
+        across = (low < margin) | (high > warp.source_sizes - margin)
+        low, high = np.where(across, 0.0, low), np.where(across, warp.source_sizes, high)
     start = np.where(ahead, np.floor(low - margin), 0).clip(0, warp.source_sizes - 1)
     stop = np.where(ahead, np.ceil(high + margin), warp.source_sizes).clip(start + 1, warp.source_sizes)
     return np.concatenate([start, stop], axis=1).astype(np.int64)

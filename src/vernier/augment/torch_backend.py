@@ -7,14 +7,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vernier.augment.axis_resize import ResizeDraw
 from vernier.augment.backend import Backend
+from vernier.augment.borders import WarpDraw
 from vernier.augment.colour import ColourDraw, HueDraw
 from vernier.augment.device_colour import change_colour, turn_hue
-from vernier.augment.device_effects import change_pixels
+from vernier.augment.device_effects import change_pixels, resize_pixels
 from vernier.augment.device_kernels import KERNELS
 from vernier.augment.device_pixels import Pixels, as_stack, counting, from_stack, pack, send
 from vernier.augment.device_sampling import Sampler, resample, sample
-from vernier.augment.geometry import Warp
+from vernier.augment.geometry import Floats, Warp
 from vernier.augment.pixel.operation import PixelDraw
 from vernier.augment.plan import Draw, Plan
 from vernier.augment.sampling import inside_rows, plan_sampling
@@ -47,26 +49,30 @@ class TorchBackend(Backend):
 
     def _stage(self, draw: Draw, pixels: Pixels) -> Pixels:
         match draw:
-            case Warp():
+            case WarpDraw():
                 return from_stack(self._warp(draw, pixels), draw.sizes)
             case ColourDraw():
                 return from_stack(change_colour(draw, as_stack(pixels), pixels.sizes), pixels.sizes)
             case HueDraw():
                 return from_stack(turn_hue(draw, as_stack(pixels)), pixels.sizes)
+            case ResizeDraw():
+                return resize_pixels(draw, pixels)
             case PixelDraw():
                 return change_pixels(draw, pixels, self._plan.colours)
 
-    def _warp(self, warp: Warp, pixels: Pixels) -> Tensor:
-        plan = self._plan
-        sampling = plan_sampling(warp, border=plan.border, smooth=plan.interpolation != "nearest")
+    def _warp(self, draw: WarpDraw, pixels: Pixels) -> Tensor:
+        interpolation, warp = self._plan.interpolation, draw.warp
+        sampling = plan_sampling(warp, border=draw.border, smooth=interpolation != "nearest")
         height, width = warp.sizes.max(axis=0).tolist()
-        source, kernel = pixels.cut(sampling.windows), KERNELS[plan.interpolation]
-        warped = resample(source, sampling, (height, width), kernel, plan.border, self._sampler)
-        return _fill_outside(warped, warp, plan.fill) if plan.border == "constant" else warped
+        source, kernel = pixels.cut(sampling.windows), KERNELS[interpolation]
+        warped = resample(source, sampling, (height, width), kernel, draw.border, self._sampler)
+        return _fill_outside(warped, warp, draw.fills) if draw.border == "constant" else warped
 
 
-def _fill_outside(images: Tensor, warp: Warp, fill: int) -> Tensor:
+def _fill_outside(images: Tensor, warp: Warp, fills: Floats) -> Tensor:
     rows = send(inside_rows(warp).astype(np.int32), images.device)
     columns = counting(images.shape[3], rows)
     inside = (columns >= rows[..., :1]) & (columns < rows[..., 1:])
-    return torch.where(inside, images, float(fill))
+    if (fills == fills[0]).all():
+        return torch.where(inside, images, float(fills[0]))
+    return torch.where(inside, images, send(fills.astype(np.float32), images.device)[:, None, None])

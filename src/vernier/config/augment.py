@@ -8,20 +8,27 @@ from pydantic import Field, model_validator
 
 from vernier.config.base import FieldConflict, Section
 from vernier.config.duration import Duration
-from vernier.config.operations.base import Interpolation, NonNegative, Operation, Positive
+from vernier.config.operations.base import Interpolation, NonNegative, Operation, Positive, ResizeKernel
 from vernier.config.operations.colour import AnyColour, ColorJitter, Normalize, Rescale
 from vernier.config.operations.custom import AnyCustom
 from vernier.config.operations.erasing import AnyErasing
 from vernier.config.operations.geometry import (
     AnyGeometry,
+    BorderKind,
     CentralCrop,
+    CentralCropThenResize,
+    Fill,
+    Pad,
     RandomCrop,
+    RandomFlip,
     RandomHorizontalFlip,
     RandomPerspective,
+    RandomResize,
     RandomResizedCrop,
     RandomRotate,
     RandomRotate90,
     RandomVerticalFlip,
+    RandomWindow,
     Resize,
     ResizeThenRandomCrop,
     Shear,
@@ -36,19 +43,24 @@ __all__ = [
     "AnyOperation",
     "AugmentConfig",
     "CentralCrop",
+    "CentralCropThenResize",
     "ColorJitter",
     "Interpolation",
     "MixConfig",
     "Normalize",
     "Operation",
+    "Pad",
     "ProgressiveConfig",
     "RandomCrop",
+    "RandomFlip",
     "RandomHorizontalFlip",
     "RandomPerspective",
+    "RandomResize",
     "RandomResizedCrop",
     "RandomRotate",
     "RandomRotate90",
     "RandomVerticalFlip",
+    "RandomWindow",
     "Rescale",
     "Resize",
     "ResizeThenRandomCrop",
@@ -112,14 +124,16 @@ class AugmentConfig(Section):
     progressive: ProgressiveConfig | None = None
     backend: Literal["opencv", "torch", "auto"] = "auto"
     """opencv: threads on the CPU; torch: `grid_sample` on the device. auto: opencv on a CPU."""
-    border: Literal["constant", "reflect", "replicate"] = "constant"
-    """What lies outside the image."""
-    fill: Annotated[int, Field(ge=0, le=255, strict=True)] = 0
-    """Value of the constant border."""
+    border: BorderKind = "constant"
+    """What lies outside an image a b c d. constant: `fill`. reflect: d c b a | a b c d. replicate, or edge: a a a a |
+    a b c d. wrap: a b c d | a b c d. Operations may have their own."""
+    fill: Fill = 0
+    """Value of the constant border. In evaluation all borders are constant."""
     interpolation: Interpolation = "bilinear"
     """Of training's warps."""
-    eval_interpolation: Interpolation | Auto = "auto"
-    """Of the resizes of `eval`. auto: the published weights' own with `model.pretrained`, else `interpolation`."""
+    eval_interpolation: ResizeKernel | Auto = "auto"
+    """Of the resizes of `eval` that name none of their own. auto: the published weights' with `model.pretrained`, else
+    `interpolation`."""
 
     @model_validator(mode="after")
     def _eval_has_no_chance(self) -> "AugmentConfig":

@@ -24,19 +24,21 @@ class SplitConfig(Section):
     file: Text | None = None
     """A `split.csv` (path,label,split) of an earlier run to take the split from."""
     group: Text | None = None
-    """Keeps images that belong together on one side: a regular expression on their paths whose first group is what they
-    share, such as `(.*)_frame\\d+`. A column of a list is named by `data.columns.group` instead."""
+    """Keeps images that belong together on one side: a regular expression that is searched for in their paths and whose
+    first group is what they share, such as `(.*)_frame\\d+`. A column of a list is named by `data.columns.group`
+    instead."""
     folds: Annotated[int, Field(ge=2, strict=True)] | None = None
-    """Divide what is not test into so many equal parts, and validate on one of them (`fold`), train on the rest."""
+    """Divide what is not test into so many equal parts, validate on one of them (`fold`) and train on the rest, in place
+    of `val`. A function of the images' paths and labels and of `seed`."""
     fold: Annotated[int, Field(ge=0, strict=True)] = 0
     """Which of the `folds` validates, from 0."""
     method: Literal["stratified", "device_zoo"] = "stratified"
     """device_zoo: the split that the STM32 model zoo draws from class folders (its `validation_split` is `val`, its
-    `seed` is `seed`), for comparisons with it; not stratified."""
+    `dataset.seed` is `seed`), for comparisons with it; not stratified."""
 
 
 class ColumnsConfig(Section):
-    """What the columns of a CSV or Parquet list are called."""
+    """What the columns of a CSV, TSV or Parquet file are called."""
 
     path: Text = "path"
     """Column of the images' paths."""
@@ -45,13 +47,13 @@ class ColumnsConfig(Section):
     labels: tuple[Text, ...] | None = None
     """Columns of 0 and 1, one a label, for multilabel. When not given and there is no column `label`: all others."""
     split: Text | None = "split"
-    """Column of the split: train, val or test."""
+    """Column of the split: train, val or test. It may be absent while it has its default name."""
     weight: Text | None = None
-    """Column of a number from 0 on that the loss of an image is multiplied by."""
+    """Column of a number from 0 on that the loss of an image is multiplied by in training; metrics are not weighted."""
     group: Text | None = None
     """Column that says which images belong together: a group is never divided between splits."""
-    delimiter: Text | Auto = "auto"
-    """Between the columns of a CSV file. auto: a comma, or a tab in .tsv files."""
+    delimiter: Text | None = None
+    """One character between the columns of a CSV file, or `tab`; by default a comma, in .tsv files a tab."""
 
 
 class RecordsConfig(Section):
@@ -140,9 +142,10 @@ class DataConfig(Section):
     """Images with more pixels are refused before they are decoded (decompression bombs)."""
     lists: tuple[Text, ...] | None = None
     """List files instead of `source`: on each line a path, then its label after a tab or the last space; without a
-    label that of its folder."""
+    label that of its folder. With `val` or `test` they are what is trained on."""
     list_ratios: tuple[Annotated[Number, Field(gt=0)], ...] | None = None
-    """How often an epoch draws from each of the `lists`, in any unit; in proportion to their lengths by default."""
+    """How much of an epoch is drawn from each of the `lists`, in any unit; in proportion to their lengths by default.
+    An epoch has as many images as the lists together."""
     columns: ColumnsConfig = ColumnsConfig()
     records: RecordsConfig = RecordsConfig()
     stream: StreamConfig = StreamConfig()

@@ -32,6 +32,9 @@ SHORT_ITEMS: Mapping[str, str] = {"dropout": "p", "linear": "features"}
 WITH_CALLABLES = ("optimizer", "schedule", "loss")
 """Sections whose name may be `package.module:callable` instead of a kind."""
 
+LISTS_WITH_CALLABLES = ("augment.train",)
+"""Lists whose items may have `package.module:callable` for a name."""
+
 DEFAULT_KINDS: Mapping[str, str] = {
     "optimizer": Config().optimizer.name,
     "schedule": Config().schedule.name,

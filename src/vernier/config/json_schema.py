@@ -133,4 +133,14 @@ def _any_item(sections: Sequence[type[Section]], definitions: dict[str, Schema])
             by_name[name] = {"anyOf": [alone, fields[SHORT_ITEMS[name]]]} if name in SHORT_ITEMS else alone
     single = {"type": "object", "properties": by_name, "additionalProperties": False}
     references = [{"$ref": f"#/$defs/{section.__name__}"} for section in sections]
-    return {"anyOf": [{"enum": list(by_name)}, *references, {**single, "minProperties": 1, "maxProperties": 1}]}
+    others = _of_other_people() if issubclass(sections[0], Operation) else []
+    one_key = {"minProperties": 1, "maxProperties": 1}
+    return {"anyOf": [{"enum": list(by_name)}, *references, {**single, **one_key}, *others]}
+
+
+def _of_other_people() -> list[Schema]:
+    """Forms of an operation that is a function or a transform of another package, which has a dot or a colon."""
+    name: Schema = {"type": "string", "pattern": "[.:]"}
+    named: Schema = {"type": "object", "properties": {"name": name}, "required": ["name"]}
+    keyed: Schema = {"type": "object", "patternProperties": {"[.:]": True}, "additionalProperties": False}
+    return [name, named, {**keyed, "minProperties": 1, "maxProperties": 1}]

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
 
+from vernier.config.channels import COLOR_MODES
 from vernier.config.fields import (
     DEFAULT_KINDS,
+    LISTS_WITH_CALLABLES,
     SHORT_FORMS,
     SHORT_ITEMS,
     WITH_CALLABLES,
@@ -23,6 +25,7 @@ from vernier.config.fields import (
 )
 from vernier.config.words import literal_words
 
+_TORCHVISION = "torchvision.transforms.v2."
 _KIND_SECTIONS = ("model", "optimizer", "schedule", "loss", "scenario")
 
 
@@ -42,7 +45,7 @@ def nest(assignments: Iterable[tuple[str, Any]]) -> Nested:
     written: dict[Place, str] = {}
     for key, value in assignments:
         data = merge(data, _spelt_out(_at(tuple(key.split(".")), value), written))
-    return _input_size(Nested(data, written))
+    return _channels(_input_size(Nested(data, written)))
 
 
 def _at(place: Place, value: Any) -> dict[str, Any]:
@@ -105,6 +108,24 @@ def _input_size(nested: Nested) -> Nested:
     size = _at(("model", "input_size"), section["image_size"])
     written = {**nested.written, ("model", "input_size"): "data.image_size"}
     return Nested(merge(_without_image_size(nested.data), size), written)
+
+
+def _channels(nested: Nested) -> Nested:
+    """The data with `data.color_mode` as the number of channels that it stands for, in `data.channels`."""
+    section = nested.data.get("data")
+    if not isinstance(section, Mapping) or "color_mode" not in section:
+        return nested
+    place: Place = ("data", "color_mode")
+    mode, rest = section["color_mode"], {key: value for key, value in section.items() if key != "color_mode"}
+    problem = None
+    if "channels" in section:
+        problem = "is another name of data.channels, which is set too; leave one out"
+    elif not isinstance(mode, str) or mode not in COLOR_MODES:
+        problem = f"must be one of {', '.join(COLOR_MODES)}; got {mode!r}; or set data.channels to a number"
+    if problem is not None:
+        return Nested({**nested.data, "data": rest}, nested.written, (*nested.problems, (place, problem)))
+    written = {**nested.written, ("data", "channels"): "data.color_mode"}
+    return Nested({**nested.data, "data": {**rest, "channels": COLOR_MODES[mode]}}, written, nested.problems)
 
 
 def _without_image_size(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -191,6 +212,8 @@ def _operations(nested: Nested, section: str, name: str, items: Sequence[Any]) -
             item = {"p" if key == "change_rate" else key: value for key, value in item.items()}
         if not (isinstance(items[index], Mapping) and "name" in items[index]):
             written[section, name, index, "name"] = dotted((section, name, index))
+        if f"{section}.{name}" in LISTS_WITH_CALLABLES and isinstance(item, Mapping):
+            item = _own_operation(item)
         full.append(item)
     return Nested(merge(nested.data, _at((section, name), full)), written, tuple(problems))
 
@@ -206,3 +229,22 @@ def _operation(item: Any) -> Any:
         if name != "name" and (fields is None or isinstance(fields, Mapping)):
             return {"name": name, **(fields or {})}
     return item
+
+
+def _own_operation(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`{name: package.module:callable, fields}` as the operation that calls it, with the fields for its arguments."""
+    name = item.get("name")
+    if not isinstance(name, str) or not ("." in name or ":" in name):
+        return item
+    ours = {key: item[key] for key in ("p", "p_from") if key in item}
+    arguments = {key: value for key, value in item.items() if key not in ("name", *ours)}
+    if not name.startswith(_TORCHVISION):
+        return {"name": "custom", "callable": name, "arguments": arguments, **ours}
+    # A probability that is given takes the place of the transform's own.
+    own = {"p": 1} if ours else {}
+    return {
+        "name": "torchvision",
+        "transform": name.removeprefix(_TORCHVISION),
+        "arguments": {**own, **arguments},
+        **ours,
+    }

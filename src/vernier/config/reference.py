@@ -1,7 +1,7 @@
 """The config reference, docs/config-reference.md, from the schema."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic.fields import FieldInfo
@@ -34,6 +34,11 @@ environment variable, the time of the start and another value of the config; `$$
 def reference_markdown() -> str:
     """The whole reference as Markdown, with a table a section, kind and operation."""
     return "\n".join([_INTRODUCTION, *_top_level(), *_all_sections(), *_operations(), *_items()])
+
+
+def fields_table(fields: Mapping[str, FieldInfo]) -> Iterator[str]:
+    """The lines of a table of fields: key, what it takes, default, meaning."""
+    return _table(dict(fields), "")
 
 
 def _top_level() -> Iterator[str]:

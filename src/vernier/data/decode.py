@@ -8,7 +8,8 @@ other threads run while they decode.
   repetition.
 - Transparent pixels are laid over white, as a viewer or a web page shows them; the colours hidden beneath full
   transparency are arbitrary and never reach a model.
-- 16 bits a channel become 8 by the full range (0..65535 -> 0..255), never by clipping.
+- 16 bits a channel become 8 by the full range (0..65535 -> 0..255), never by clipping, unless a range is given.
+- With four channels transparency is kept instead; with other numbers files have to have just so many.
 - The EXIF orientation is applied, whatever the kind of file.
 - Of animations and multi-page files, the first frame counts.
 - JPEG can be decoded at 1/2, 1/4 or 1/8 of its size: each block of coefficients becomes fewer pixels (libjpeg's scaled
@@ -37,9 +38,10 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from vernier.data.byte_reading import FormatError
 from vernier.data.headers import Header, Kind, read_header
+from vernier.data.many_channels import ValueRange, decode_channels, has_alpha, to_bytes
 from vernier.errors import DataError
 
-DECODER_VERSION: Final = f"1 simplejpeg={simplejpeg.__version__} pillow={PIL.__version__}"
+DECODER_VERSION: Final = f"2 simplejpeg={simplejpeg.__version__} pillow={PIL.__version__}"
 """Changes whenever pixels may: the version of this module and of the libraries that decode."""
 
 # Pillow's own classes rather than Image.open: no other formats, and no process-wide pixel limit that warns.
@@ -64,8 +66,8 @@ _PILLOW_ERRORS: Final = (
 )
 _PILLOW_LIMIT: Final = Image.MAX_IMAGE_PIXELS or math.inf
 _LARGE_IMAGE: Final = threading.Lock()
-_MODES: Final = {1: "L", 3: "RGB"}
-_JPEG_COLOURS: Final = {1: "GRAY", 3: "RGB"}
+_MODES: Final = {1: "L", 3: "RGB", 4: "RGBA"}
+_JPEG_COLOURS: Final = {1: "GRAY", 3: "RGB", 4: "RGBA"}
 _HARMLESS_JPEG_DAMAGE: Final = ("extraneous bytes", "bad ICC marker")
 
 
@@ -81,18 +83,28 @@ class ImageError(DataError):
         return f"{self.path}: {self.reason}"
 
 
-def decode(data: bytes, *, channels: int, max_pixels: int, path: str = "image", denominator: int = 1) -> np.ndarray:
+def decode(
+    data: bytes,
+    *,
+    channels: int,
+    max_pixels: int,
+    path: str = "image",
+    denominator: int = 1,
+    value_range: ValueRange | None = None,
+) -> np.ndarray:
     """Pixels of the image file whose content is `data`: uint8 (H, W, channels), upright, C-contiguous.
 
-    `channels` is 1 or 3; `path` only names the image in errors. A JPEG comes at one over `denominator` (1, 2, 4 or
-    8) of its size, rounded up; CMYK and all other kinds come in full.
+    `channels` is 1 (grey), 3 (RGB) or 4 (and transparency, 255 where there is none) for all kinds, any number for TIFF
+    and .npy files that have so many; `path` only names the image in errors. A JPEG comes at one over `denominator` (1,
+    2, 4 or 8) of its size, rounded up; CMYK and all other kinds come in full. `value_range` is for images of more than
+    8 bits.
 
     Raises:
         ImageError: not an image, damaged, cut short, or more than `max_pixels` (found out before decoding).
     """
     try:
         header = _checked_header(io.BytesIO(data), max_pixels)
-        upright = _upright_pixels(data, header, channels, denominator)
+        upright = _upright_pixels(data, header, channels, denominator, value_range)
         expected = header.reduced(denominator).upright_size
         if upright.shape[:2] != expected:
             raise FormatError(f"is damaged: the header says {expected}, the pixels {upright.shape[:2]}")
@@ -135,13 +147,26 @@ def _checked_header(file: BinaryIO, max_pixels: int) -> Header:
     return header
 
 
-def _upright_pixels(data: bytes, header: Header, channels: int, denominator: int) -> np.ndarray:
+def _upright_pixels(
+    data: bytes, header: Header, channels: int, denominator: int, value_range: ValueRange | None
+) -> np.ndarray:
+    if _has_any_channels(data, header, channels):
+        return turn_upright(decode_channels(data, header.kind, channels, value_range), header.orientation)
+    if channels not in _MODES:
+        raise FormatError(f"is a {header.kind} file, which can't have {channels} channels (data.channels)")
     if header.reducible:
         return turn_upright(_decode_jpeg(data, channels, header, denominator), header.orientation)
     with _pillow_unlimited(header.height * header.width):
-        pixels = _decode_other(data, header.kind, channels)
+        pixels = _decode_other(data, header.kind, channels, value_range=value_range)
     # Pillow turns TIFF upright by itself.
     return pixels if header.kind == "TIFF" else turn_upright(pixels, header.orientation)
+
+
+def _has_any_channels(data: bytes, header: Header, channels: int) -> bool:
+    """Whether an image's channels are taken as they are, and not made of grey, red, green, blue, transparency."""
+    if header.kind == "TIFF":
+        return channels not in _MODES or (channels == 4 and not has_alpha(data))
+    return header.kind == "NPY"
 
 
 @contextmanager
@@ -186,38 +211,42 @@ def _refuse_missing_pixels(objection: str) -> None:
         raise FormatError(f"is damaged ({objection.strip()})")
 
 
-def _decode_other(data: bytes, kind: Kind, channels: int, denominator: int = 1) -> np.ndarray:
+def _decode_other(
+    data: bytes, kind: Kind, channels: int, denominator: int = 1, value_range: ValueRange | None = None
+) -> np.ndarray:
     try:
         with _PILLOW_FILES[kind](io.BytesIO(data)) as image:
             if kind == "JPEG" and channels == 1:
                 image.draft("L", image.size)  # the stored luma, as simplejpeg gives it
             image.load()
-            return _pixels(image if denominator == 1 else image.reduce(denominator), channels)
+            return _pixels(image if denominator == 1 else image.reduce(denominator), channels, value_range)
     except _PILLOW_ERRORS as error:
         if "truncated" in str(error).lower():
             raise FormatError("is truncated") from error
         raise FormatError(f"is damaged, or a kind of {kind} that is not read ({error})") from error
 
 
-def _pixels(image: Image.Image, channels: int) -> np.ndarray:
+def _pixels(image: Image.Image, channels: int, value_range: ValueRange | None) -> np.ndarray:
     if image.mode.startswith("I;16"):
-        return _repeat(_eight_bits(np.asarray(image)), channels)
+        return _repeat(to_bytes(np.asarray(image), value_range), channels)
     if image.mode in ("I", "F"):
-        raise FormatError(
-            "has 32 bits a channel, whose range of values is not known: convert it to 8 or 16 bits a channel"
-        )
-    if image.has_transparency_data:
+        if value_range is None:
+            raise FormatError(
+                "has 32 bits a channel, whose range of values is not known: say which values are black and white with "
+                "data.value_range=[LOW,HIGH]"
+            )
+        return _repeat(to_bytes(np.asarray(image), value_range), channels)
+    if image.has_transparency_data and channels != 4:
         image = _over_white(image)
     pixels = np.array(image.convert(_MODES[channels]))
     return pixels.reshape(image.height, image.width, channels)
 
 
-def _eight_bits(grey: np.ndarray) -> np.ndarray:
-    return ((grey.astype(np.uint32) + 128) // 257).astype(np.uint8)
-
-
 def _repeat(grey: np.ndarray, channels: int) -> np.ndarray:
-    return np.repeat(grey[:, :, None], channels, axis=2)
+    """Grey (H, W) in each channel; a fourth one is opaque."""
+    repeated = np.repeat(grey[:, :, None], channels, axis=2)
+    repeated[:, :, 3:] = 255
+    return repeated
 
 
 def _over_white(image: Image.Image) -> Image.Image:

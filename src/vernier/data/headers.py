@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Final, Literal, final
 
+import numpy as np
+
 from vernier.data import exif
 from vernier.data.byte_reading import FormatError, read_exactly, unpack
 
-Kind = Literal["JPEG", "CMYK JPEG", "PNG", "GIF", "BMP", "WebP", "TIFF"]
+Kind = Literal["JPEG", "CMYK JPEG", "PNG", "GIF", "BMP", "WebP", "TIFF", "NPY"]
 
 _START_OF_FRAME: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _WITHOUT_LENGTH: Final = frozenset({0x01, *range(0xD0, 0xD8)})
@@ -75,6 +77,8 @@ def _read_as(start: bytes, file: BinaryIO) -> Header:
         return _webp(file)
     if start.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
         return _tiff(file)
+    if start.startswith(b"\x93NUMPY"):
+        return _npy(file)
     raise FormatError(_not_an_image(start))
 
 
@@ -83,7 +87,7 @@ def _not_an_image(start: bytes) -> str:
         return "is a HEIC, AVIF or video file, which Vernier does not read: convert it to JPEG or PNG"
     text = start[:12].decode("ascii", errors="replace")
     shown = f"'{text}…'" if text.isprintable() and "\ufffd" not in text else f"the bytes {start[:8].hex(' ')}"
-    return f"is not an image (JPEG, PNG, BMP, GIF, WebP or TIFF): starts with {shown}"
+    return f"is not an image (JPEG, PNG, BMP, GIF, WebP, TIFF or .npy): starts with {shown}"
 
 
 def _jpeg(file: BinaryIO) -> Header:
@@ -197,3 +201,16 @@ def _tiff(file: BinaryIO) -> Header:
     if not tags.keys() >= {exif.WIDTH, exif.HEIGHT}:
         raise FormatError("is damaged: a TIFF file without a width and a height")
     return Header("TIFF", tags[exif.HEIGHT], tags[exif.WIDTH], exif.orientation(tags))
+
+
+def _npy(file: BinaryIO) -> Header:
+    file.seek(0)
+    try:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+    except ValueError as error:
+        raise FormatError(f"is damaged, or a kind of .npy that is not read ({error})") from error
+    if len(shape) not in (2, 3) or dtype.kind not in "uif":
+        raise FormatError(f"holds an array {shape} of {dtype}, not numbers of shape (height, width, channels)")
+    return Header("NPY", shape[0], shape[1])

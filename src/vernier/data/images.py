@@ -12,10 +12,12 @@ import numpy as np
 
 from vernier.data.decode import DECODER_VERSION, ImageError, decode, image_header
 from vernier.data.headers import Header
+from vernier.data.many_channels import ValueRange
 
 __all__ = ["ArrayImages", "EncodedImages", "FileImages", "ImageError", "Images"]
 
 Content = bytes | memoryview
+_FROM_GREY = {3: cv2.COLOR_GRAY2RGB, 4: cv2.COLOR_GRAY2RGBA}
 
 
 class Images(ABC):
@@ -85,10 +87,13 @@ class Images(ABC):
 class EncodedImages(Images):
     """Images that are encoded as image files are: decoding is all alike, where the bytes lie differs."""
 
-    def __init__(self, keys: Sequence[str], channels: int, max_pixels: int) -> None:
+    def __init__(
+        self, keys: Sequence[str], channels: int, max_pixels: int, value_range: ValueRange | None = None
+    ) -> None:
         self.keys = tuple(keys)
         self.channels = channels
         self.max_pixels = max_pixels
+        self.value_range = value_range
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -119,13 +124,20 @@ class EncodedImages(Images):
 
     def decode(self, index: int, content: Content, denominator: int = 1) -> np.ndarray:
         """Pixels as `vernier.data.decode` gives them, JPEG at one over `denominator`."""
-        path, limit = self.where(index), self.max_pixels
-        return decode(bytes(content), channels=self.channels, max_pixels=limit, path=path, denominator=denominator)
+        return decode(
+            bytes(content),
+            channels=self.channels,
+            max_pixels=self.max_pixels,
+            path=self.where(index),
+            denominator=denominator,
+            value_range=self.value_range,
+        )
 
     @property
     def decoding(self) -> str:
-        """The decoder and the channels."""
-        return f"{DECODER_VERSION} channels={self.channels}"
+        """The decoder, the channels and the range of values."""
+        values = "" if self.value_range is None else f" values={self.value_range}"
+        return f"{DECODER_VERSION} channels={self.channels}{values}"
 
     def size(self, index: int) -> tuple[int, int]:
         """(H, W) from the header, which is all that is read."""
@@ -157,8 +169,15 @@ class EncodedImages(Images):
 class FileImages(EncodedImages):
     """Image files under `root`; each key is a posix path relative to it, or an absolute path."""
 
-    def __init__(self, root: Path, keys: Sequence[str], channels: int, max_pixels: int) -> None:
-        super().__init__(keys, channels, max_pixels)
+    def __init__(
+        self,
+        root: Path,
+        keys: Sequence[str],
+        channels: int,
+        max_pixels: int,
+        value_range: ValueRange | None = None,
+    ) -> None:
+        super().__init__(keys, channels, max_pixels, value_range)
         self.root = root
 
     def path(self, index: int) -> Path:
@@ -181,12 +200,12 @@ class FileImages(EncodedImages):
         return self.path(index).open("rb")
 
     def fingerprint(self) -> str:
-        """Of the root, every file's key, size and times, the decoder, `channels` and `max_pixels`.
+        """Of the root, every file's key, size and times, how it is decoded, and `max_pixels`.
 
         The time of the last change of the inode is among them: a file replaced by another one of the same size
         and modification time is noticed.
         """
-        head = f"{DECODER_VERSION}\n{self.channels}\n{self.max_pixels}\n{self.root.resolve()}\n"
+        head = f"{self.decoding}\n{self.max_pixels}\n{self.root.resolve()}\n"
         digest = hashlib.sha256(head.encode(errors="surrogateescape"))
         root = f"{self.root}{os.sep}"
         for key in self.keys:
@@ -196,7 +215,10 @@ class FileImages(EncodedImages):
 
 @final
 class ArrayImages(Images):
-    """Images of one size that are in memory already: uint8 (N, H, W, C), C 1 or 3, with one key each."""
+    """Images of one size that are in memory already: uint8 (N, H, W, C), with one key each.
+
+    Of 1 or 3 channels, 1, 3 or 4 can be made; others stay as many as they are.
+    """
 
     def __init__(self, array: np.ndarray, keys: Sequence[str], channels: int) -> None:
         self.array = array.view()
@@ -229,9 +251,11 @@ class ArrayImages(Images):
         stored = image.shape[2]
         if stored == self.channels:
             return image
+        if self.channels == 1:
+            return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))[:, :, None]
         if stored == 1:
-            return np.repeat(image, 3, axis=2)
-        return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))[:, :, None]
+            return np.asarray(cv2.cvtColor(image, _FROM_GREY[self.channels]))
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2RGBA))
 
     @property
     def decoding(self) -> str:

@@ -41,7 +41,8 @@ class Batch:
     Attributes:
         images: float32 (n, C, H, W), n at least 1.
         targets: What the task's loss takes, n rows.
-        weights: float32 (n,): 1, or 0 for a stand-in image when this process has no sample of the batch.
+        weights: float32 (n,): what the losses are multiplied by; 0 for a stand-in image when this process has no
+            sample of the batch.
         positions: int64 (n,), places of the samples in the source.
         global_count: Samples of the batch over all processes.
         mixed: What `images` were mixed with, if they were.
@@ -74,6 +75,8 @@ class TrainLoader:
         niceness: By how much the threads that prepare give way to others.
         mixer: Mixes the images of each batch in pairs.
         waiting: Counts the time that the training thread spends without a batch.
+        sample_weights: Of all samples of the source, float32 (N,); None for 1.
+        expect: Told the positions of this process's samples, in their order, before an epoch.
     """
 
     feed: Feed
@@ -86,9 +89,13 @@ class TrainLoader:
     niceness: int = 0
     mixer: Mixer | None = None
     waiting: Waiting = field(default_factory=Waiting)
+    sample_weights: np.ndarray | None = None
+    expect: Callable[[np.ndarray], None] | None = None
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from number `start` on."""
+        if self.expect is not None:
+            self.expect(self._own_positions(epoch, start))
         jobs = (partial(self._batches, epoch, numbers) for numbers in self._pieces(start))
         results = map(_call, jobs) if self.threads == 0 else self._prefetch(jobs)
         return (batch for batches in _timed(results, self.waiting) for batch in batches)
@@ -96,6 +103,13 @@ class TrainLoader:
     def batch(self, epoch: int, number: int) -> Batch:
         """One batch of an epoch."""
         return self._batches(epoch, range(number, number + 1))[0]
+
+    def _own_positions(self, epoch: int, start: int) -> np.ndarray:
+        """What this process reads from batch `start` on, int64 (n,)."""
+        batches = (self.order.batch(epoch, number) for number in range(start, self.order.batches_per_epoch))
+        shares = [rank_share(batch, self.rank, self.world_size) for batch in batches]
+        own: np.ndarray = self.positions[np.concatenate([*shares, np.empty(0, np.int64)])]
+        return own
 
     def _pieces(self, start: int) -> Iterator[range]:
         """The numbers of batches that are asked for together: few at first, so that training begins."""
@@ -128,8 +142,10 @@ class TrainLoader:
             partners = _find(need.partners, need.places)
             images, share = need.mixing.apply(images, partners, self.mixer.allocate)
             mixed = Mixed(targets.index_select(0, torch.from_numpy(partners)), share)
-        weights = torch.full((count,), need.weight)
         positions = without_repeats(need.whole[need.rows])
+        weights = torch.full((count,), need.weight)
+        if self.sample_weights is not None:
+            weights *= torch.from_numpy(self.sample_weights[positions])
         return Batch(images, targets[:count], weights, positions, len(need.whole), mixed)
 
     def _prefetch(self, jobs: Iterator[Callable[[], list[Batch]]]) -> Iterator[list[Batch]]:

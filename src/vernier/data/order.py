@@ -7,6 +7,7 @@ import numpy as np
 
 from vernier.augment.randomness import permutation
 from vernier.data.sampling import ClassSampler
+from vernier.data.shards.stream_order import StreamOrder
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class BatchOrder:
         limit: At most this many batches an epoch (for `train.fast_dev_run`); 0 is no limit.
         sampler: Draws the samples of an epoch by class; its `count` and seed are those here.
         alike: Every epoch is as the first one (for `train.overfit_batches`).
+        stream: Orders samples that are streamed, shard by shard; its samples and seed are those here. Without sampler.
     """
 
     count: int
@@ -28,6 +30,7 @@ class BatchOrder:
     limit: int = 0
     sampler: ClassSampler | None = None
     alike: bool = False
+    stream: StreamOrder | None = None
 
     @property
     def batches_per_epoch(self) -> int:
@@ -43,15 +46,20 @@ class BatchOrder:
             epoch: From 0.
             number: Batch within the epoch, from 0.
         """
-        epoch = self._drawn_as(epoch)
-        if self.sampler is None:
-            return _epoch_order(self.seed, epoch, self.count)[self._slice(number)]
-        return self.sampler.epoch(epoch).places[self._slice(number)]
+        return self._places(self._drawn_as(epoch))[self._slice(number)]
 
     def repeats(self, epoch: int, number: int) -> np.ndarray | None:
         """How many times each sample of a batch has come before in its epoch, int64 (n,); None for never."""
         epoch = self._drawn_as(epoch)
         return None if self.sampler is None else self.sampler.epoch(epoch).repeats[self._slice(number)]
+
+    def _places(self, epoch: int) -> np.ndarray:
+        """The samples of an epoch, int64 (count,)."""
+        if self.sampler is not None:
+            return self.sampler.epoch(epoch).places
+        if self.stream is not None:
+            return _streamed_order(self.stream, epoch, self.batch_size)
+        return _epoch_order(self.seed, epoch, self.count)
 
     def _drawn_as(self, epoch: int) -> int:
         return 0 if self.alike else epoch
@@ -67,6 +75,14 @@ class BatchOrder:
 @lru_cache(maxsize=2)
 def _epoch_order(seed: int, epoch: int, count: int) -> np.ndarray:
     return permutation(seed, epoch, count)
+
+
+@lru_cache(maxsize=2)
+def _streamed_order(stream: StreamOrder, epoch: int, batch_size: int) -> np.ndarray:
+    count = len(stream.shards)
+    whole = BatchOrder(count, batch_size, stream.seed)
+    slices = (whole._slice(number) for number in range(whole.batches_per_epoch))
+    return stream.epoch(epoch, [min(part.stop, count) - part.start for part in slices])
 
 
 def rank_share(batch: np.ndarray, rank: int, world_size: int) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from vernier.augment.randomness import permutation, uniform
 
-SamplerName = Literal["balanced", "square_root"]
+SamplerName = Literal["balanced", "square_root", "list_ratios"]
 
 
 @final
@@ -28,32 +28,41 @@ class Drawn:
 @final
 @dataclass(frozen=True, eq=False)
 class ClassSampler:
-    """As many images an epoch as there are, drawn by class.
+    """As many images an epoch as there are, drawn by class, or by list.
 
     Class c gets a share of the epoch in proportion to n_c^0 (balanced) or n_c^0.5 (square_root), n_c being its
-    images, in whole images by largest remainder. Within a class images come in random order, and none comes again
-    before all others have come. Which ones come is drawn anew every epoch.
+    images, in whole images by largest remainder; list c in proportion to its ratio (list_ratios). Within a class
+    images come in random order, and none comes again before all others have come. Which ones come is drawn anew every
+    epoch.
 
     Attributes:
-        name: `data.sampler`.
-        labels: int64 (count,), the class of each image; classes without images are left out.
+        name: `data.sampler`, or list_ratios.
+        labels: int64 (count,), the class, or the list, of each image; those without images are left out.
         seed: Of every draw.
+        ratios: `data.list_ratios`, one a list.
     """
 
     name: SamplerName
     labels: np.ndarray
     seed: int
+    ratios: tuple[float, ...] = ()
 
     @cached_property
     def sizes(self) -> np.ndarray:
         """Images of each class, int64 (C,)."""
-        return np.bincount(self.labels)
+        return np.bincount(self.labels, minlength=len(self.ratios))
 
     @cached_property
     def quotas(self) -> np.ndarray:
         """Images that an epoch draws of each class, int64 (C,); their sum is the number of images."""
-        shares = np.where(self.sizes > 0, self.sizes ** (0.0 if self.name == "balanced" else 0.5), 0.0)
-        return largest_remainder(shares, len(self.labels))
+        return largest_remainder(np.where(self.sizes > 0, self._shares, 0.0), len(self.labels))
+
+    @property
+    def _shares(self) -> np.ndarray:
+        if self.name == "list_ratios":
+            return np.array(self.ratios)
+        shares: np.ndarray = self.sizes ** (0.0 if self.name == "balanced" else 0.5)
+        return shares
 
     @property
     def most_repeated(self) -> int:
@@ -64,12 +73,13 @@ class ClassSampler:
     @property
     def description(self) -> str:
         """What it does, for a person."""
+        times = f"an image comes up to {self.most_repeated} times"
+        if self.name == "list_ratios":
+            drawn = ", ".join(map(str, self.quotas))
+            return f"data.list_ratios: an epoch draws {drawn} images of the {len(self.ratios)} lists; {times}"
         least, most = self.quotas[self.sizes > 0].min(), self.quotas.max()
         shares = f"{most}" if least == most else f"{least} to {most}"
-        return (
-            f"data.sampler={self.name}: an epoch draws {shares} images of each class; an image comes up to "
-            f"{self.most_repeated} times"
-        )
+        return f"data.sampler={self.name}: an epoch draws {shares} images of each class; {times}"
 
     def epoch(self, epoch: int) -> Drawn:
         """The images of an epoch, from 0."""

@@ -29,6 +29,7 @@ class Source:
         root: The directory that the images' keys are relative to, if they are files.
         weights: What the loss of each sample is multiplied by, float32 (N,); None for 1.
         groups: What each sample belongs to, N names; None where the source does not say.
+        list_numbers: Which of `data.lists` each sample comes from, int64 (N,), -1 for none; None without lists.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Source:
     root: Path | None
     weights: np.ndarray | None = None
     groups: tuple[str, ...] | None = None
+    list_numbers: np.ndarray | None = None
 
     @property
     def multilabel(self) -> bool:

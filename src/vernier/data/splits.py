@@ -11,9 +11,11 @@ from typing import BinaryIO, final
 import numpy as np
 
 from vernier.atomic import write_atomically
-from vernier.config.data import DataConfig, SplitConfig
+from vernier.config.data import DataConfig
+from vernier.data.draw_parts import draw_parts
+from vernier.data.groups import refuse_divided, sample_groups
+from vernier.data.sampling import class_counts as target_counts
 from vernier.data.source import LABEL_SEPARATOR, Source
-from vernier.data.stratify import draw_stratified
 from vernier.data.tables import read_rows
 from vernier.data.wording import listed
 from vernier.errors import DataError
@@ -37,17 +39,21 @@ def split_source(source: Source, data: DataConfig) -> Split:
 
     A split that the source names is kept. A validation set that it does not name is drawn from the samples
     that are not test, unless `data.val_split` is `none`; so is a test set when `data.split.test` asks
-    for it, before the validation set. The draw is a pure function of (keys, targets, `data.split.seed`).
+    for it, before the validation set. With `data.split.folds` the validation set is one of so many equal parts of
+    what is not test. The draw is a pure function of (keys, targets, groups, `data.split`); no group is divided.
     Samples that are in neither are train; there are none when the source gives val or test only.
 
     Raises:
-        DataError: a class that is too small to divide or missing from a part, a test set asked for that is
-            there already, or a file that does not fit the source.
+        DataError: a class that is too small to divide or missing from a part, a test set or folds asked for that
+            the source's own splits exclude, a file that does not fit the source, a group in several parts.
     """
+    groups = sample_groups(source, data.split)
     if data.split.file is not None:
         names = _read_split(Path(data.split.file).expanduser(), source)
     else:
-        names = _draw(source, data)
+        names = draw_parts(source, groups, data)
+    if groups is not None:
+        refuse_divided(groups, names)
     check_class_coverage(source.targets, source.class_names, names)
     return Split(*(np.flatnonzero(names == name) for name in _NAMES))
 
@@ -115,69 +121,13 @@ def _classes(class_names: Sequence[str]) -> str:
 
 
 def _absent(targets: np.ndarray, class_names: Sequence[str], part: np.ndarray) -> list[str]:
-    counts = _target_counts(targets[part], len(class_names))
+    counts = target_counts(targets[part], len(class_names))
     return [name for name, count in zip(class_names, counts, strict=True) if count == 0]
 
 
-def _target_counts(targets: np.ndarray, classes: int) -> np.ndarray:
-    if targets.ndim == 2:
-        return np.asarray(targets.sum(axis=0, dtype=np.int64))
-    return np.bincount(targets, minlength=classes)
-
-
 def _count(source: Source, part: np.ndarray) -> dict[str, int]:
-    counts = _target_counts(source.targets[part], len(source.class_names))
+    counts = target_counts(source.targets[part], len(source.class_names))
     return {name: int(count) for name, count in zip(source.class_names, counts, strict=True)}
-
-
-def _draw(source: Source, data: DataConfig) -> np.ndarray:
-    names = np.array(source.split, dtype="<U5")
-    given, shares = set(source.split), _shares(data)
-    if "test" in given and shares["test"] > 0:
-        raise DataError(
-            f"data.split.test={data.split.test}: the source has a test set already; leave data.split.test out"
-        )
-    pool = np.flatnonzero(np.isin(names, ["train", ""]))
-    wanted = [name for name, share in shares.items() if share > 0 and name not in given and len(pool)]
-    _check_divisible(source, pool, wanted)
-    keys = source.keys()
-    for number, name in enumerate(wanted):
-        drawn = draw_stratified(
-            [keys[index] for index in pool],
-            source.targets[pool],
-            shares[name],
-            data.split.seed,
-            name,
-            leave=len(wanted) - number,
-        )
-        names[pool[drawn]] = name
-        pool = pool[~drawn]
-    names[pool] = "train"
-    return names
-
-
-def _shares(data: DataConfig) -> dict[str, float]:
-    """What share to draw, in the order of drawing."""
-    split: SplitConfig = data.split
-    return {"test": split.test or 0.0, "val": 0.0 if data.val_split == "none" else split.val}
-
-
-def _check_divisible(source: Source, pool: np.ndarray, wanted: Sequence[str]) -> None:
-    """Multiclass: every class needs an image in every part."""
-    if source.multilabel:
-        return
-    counts = _target_counts(source.targets[pool], len(source.class_names))
-    small = [
-        f"'{name}' ({count})"
-        for name, count in zip(source.class_names, counts, strict=True)
-        if 0 < count <= len(wanted)
-    ]
-    if small:
-        raise DataError(
-            f"too few images to divide into train, {' and '.join(reversed(wanted))}, which takes "
-            f"{len(wanted) + 1} of each class: {', '.join(small)}. Add images, leave the class out with "
-            "data.class_names, or set data.split.val=0 for no validation set"
-        )
 
 
 def _read_split(path: Path, source: Source) -> np.ndarray:

@@ -7,7 +7,7 @@ with it, since evaluation sees images in full.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -32,12 +32,14 @@ from vernier.data.packed import PackedImages, packed_index
 from vernier.data.read_all import Reader
 from vernier.data.store_base import BadImage, Reading, Store, check_bad, check_size
 from vernier.data.store_directory import store_directory
+from vernier.data.stream_store import StreamStore, streamed
 from vernier.errors import DataError, RunError
 
 __all__ = ["BadImage", "DiskStore", "MemoryStore", "OffStore", "Store", "full_store", "open_store"]
 
 _SMALL: Final = 512 * 2**20
 _SHARE_OF_MEMORY: Final = 0.25
+_STREAMED: Final = "off: images are streamed, and decoded at every access"
 
 
 def open_store(
@@ -51,7 +53,8 @@ def open_store(
 
     auto: images that are in memory already stay as they are; a disk store that exists is used; up to 512 MiB and
     a quarter of the memory are decoded into memory; else a disk store is built where there is room; else memory up
-    to the quarter; else every access decodes.
+    to the quarter; else every access decodes. Images in shards behind URLs are streamed for auto and off, and not
+    checked then, unless bad ones are to be skipped.
 
     Args:
         images: As they are to be kept.
@@ -67,6 +70,9 @@ def open_store(
     if isinstance(images, ArrayImages) and data.store != "disk":
         return OffStore(images, reader.read_all(_forget), "memory: the source has its images there already")
     directory = store_directory(data.store_dir) / images.fingerprint()[:32]
+    stream = streamed(images)
+    if stream is not None and data.store in ("auto", "off"):
+        return StreamStore(*stream, _bad_in_stream(reader, directory), _STREAMED)
     return _OPENERS[data.store](reader, directory)
 
 
@@ -140,6 +146,11 @@ def _in_memory(reader: Reader, sizes: np.ndarray, reason: str) -> MemoryStore:
         place[:] = pixels
 
     return MemoryStore(images, reader.read_all(keep), reason)
+
+
+def _bad_in_stream(reader: Reader, directory: Path) -> Sequence[BadImage]:
+    """Bad images among streamed ones, which are only looked for when they are to be left out: all are read once."""
+    return _checked(reader, directory, _STREAMED).bad if reader.on_bad_image == "skip" else ()
 
 
 def _checked(reader: Reader, directory: Path, reason: str) -> OffStore:

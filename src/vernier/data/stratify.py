@@ -30,7 +30,7 @@ def draw_stratified(
     Returns:
         bool (N,): the samples drawn.
     """
-    ranks = _ranks(keys, seed, purpose)
+    ranks = hash_ranks(keys, seed, purpose)
     if targets.ndim == 2:
         return draw_iterative(ranks, targets, share)
     order = np.lexsort((ranks, targets))
@@ -63,10 +63,29 @@ def draw_iterative(ranks: np.ndarray, targets: np.ndarray, share: float) -> np.n
     positive = targets.astype(bool)
     totals = positive.sum(axis=0).astype(float)
     wanted = np.where(totals >= 2, np.maximum(totals * share, 1.0), 0.0)
-    wants = np.stack([totals - wanted, wanted])
     sizes = np.array([len(ranks) * (1 - share), len(ranks) * share])
-    part = np.full(len(ranks), -1)
     order = np.argsort(ranks)
+    part = deal_labels(order, positive, np.stack([totals - wanted, wanted]), sizes)
+    unlabelled = order[part[order] < 0]
+    count = min(len(unlabelled), max(0, _round(Fraction(float(sizes[1])))))
+    part[unlabelled[:count]] = 1
+    drawn: np.ndarray = part == 1
+    return drawn
+
+
+def deal_labels(order: np.ndarray, positive: np.ndarray, wants: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Deal samples with labels out to parts, label by label from the rarest on (see `draw_iterative`).
+
+    Args:
+        order: int64 (N,), samples in the order in which they are dealt out.
+        positive: bool (N, L).
+        wants: float64 (parts, L), samples of each label that a part still wants; counted down here.
+        sizes: float64 (parts,), samples that a part still wants; counted down here.
+
+    Returns:
+        int64 (N,): the part of each sample, -1 for those without a label.
+    """
+    part = np.full(len(order), -1)
     while len(label_order := _labels_left(positive, part)):
         label = label_order[0]
         for sample in order[positive[order, label] & (part[order] < 0)]:
@@ -74,11 +93,7 @@ def draw_iterative(ranks: np.ndarray, targets: np.ndarray, share: float) -> np.n
             part[sample] = choice
             wants[choice] -= positive[sample]
             sizes[choice] -= 1
-    unlabelled = order[part[order] < 0]
-    count = min(len(unlabelled), max(0, _round(Fraction(float(sizes[1])))))
-    part[unlabelled[:count]] = 1
-    drawn: np.ndarray = part == 1
-    return drawn
+    return part
 
 
 def _labels_left(positive: np.ndarray, part: np.ndarray) -> np.ndarray:
@@ -90,12 +105,12 @@ def _labels_left(positive: np.ndarray, part: np.ndarray) -> np.ndarray:
 
 
 def _neediest(wants: np.ndarray, sizes: np.ndarray) -> int:
-    """The part (0 rest, 1 drawn) that wants most of a label; of equals, the one that wants most samples."""
-    rest, drawn = zip(wants.tolist(), sizes.tolist(), strict=True)
-    return int(drawn > rest)
+    """The part that wants most of a label; of equals, the one that wants most samples, else the first."""
+    needs = list(zip(wants.tolist(), sizes.tolist(), strict=True))
+    return needs.index(max(needs))
 
 
-def _ranks(keys: Sequence[str], seed: int, purpose: str) -> np.ndarray:
+def hash_ranks(keys: Sequence[str], seed: int, purpose: str) -> np.ndarray:
     """int64 (N,): each sample's place in the order of the hashes of (seed, purpose, key)."""
     salt = f"{purpose}/{seed}/"
     names = ((salt + key).encode(errors="surrogateescape") for key in keys)

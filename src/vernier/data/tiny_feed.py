@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from vernier.augment.borders import WarpDraw
 from vernier.augment.buffers import Allocate
 from vernier.augment.colour import ColourDraw
-from vernier.augment.geometry import Warp
 from vernier.augment.opencv_backend import OpenCVBackend
 from vernier.augment.plan import ColourStage, GeometryStage, Plan
 from vernier.augment.sampling import inside_rows, is_smoothed
@@ -72,34 +72,35 @@ class TinyFeed(Feed):
         batch = self._allocate((len(positions), *plan.output_size, plan.channels))
         result = batch.numpy()
         sizes = np.tile(np.array(self._images.shape[1:3], np.int64), (len(positions), 1))
-        warp, *colours = plan.draw(positions, epoch, sizes)
-        assert isinstance(warp, Warp), "`is_tiny` holds"
-        self._warp(positions, warp, result)
+        draw, *colours = plan.draw(positions, epoch, sizes)
+        assert isinstance(draw, WarpDraw), "`is_tiny` holds"
+        self._warp(positions, draw, result)
         for colour in colours:
             assert isinstance(colour, ColourDraw), "`is_tiny` holds"
             _transform(result, colour.by_mean(plan.channels)[0].astype(np.float32))
-        smoothed = np.flatnonzero(is_smoothed(warp))
+        smoothed = np.flatnonzero(is_smoothed(draw.warp))
         if len(smoothed):
             places = positions[smoothed]
             result[smoothed] = self._backend.batch(self._images[places], places, epoch).permute(0, 2, 3, 1).numpy()
         return batch.permute(0, 3, 1, 2)
 
-    def _warp(self, positions: np.ndarray, warp: Warp, result: Pixels) -> None:
+    def _warp(self, positions: np.ndarray, draw: WarpDraw, result: Pixels) -> None:
         """Bilinear interpolation at the middles of the output's pixels, edge pixels going on outside."""
         height, width = self._images.shape[1:3]
-        y, x = _coordinates(warp.matrices.astype(np.float32), *self._plan.output_size)
-        top, bottom, down = _neighbours(y, height, self._plan.border)
-        left, right, across = _neighbours(x, width, self._plan.border)
+        y, x = _coordinates(draw.warp.matrices.astype(np.float32), *self._plan.output_size)
+        top, bottom, down = _neighbours(y, height, draw.border)
+        left, right, across = _neighbours(x, width, draw.border)
         rows = (positions * height)[:, None, None]
         top, bottom = (rows + top) * width, (rows + bottom) * width
         pixels = self._images.reshape(-1, self._images.shape[3])
         upper = _between(pixels.take(top + left, 0), pixels.take(top + right, 0), across)
         lower = _between(pixels.take(bottom + left, 0), pixels.take(bottom + right, 0), across)
         np.copyto(result, _between(upper, lower, down))
-        if self._plan.border == "constant":
-            bounds, columns = inside_rows(warp), np.arange(result.shape[2])
+        if draw.border == "constant":
+            bounds, columns = inside_rows(draw.warp), np.arange(result.shape[2])
             inside = (columns >= bounds[..., :1]) & (columns < bounds[..., 1:])
-            np.copyto(result, self._plan.fill, where=~inside[..., None])
+            fills = draw.fills.astype(np.float32)[:, None, None, None]
+            np.copyto(result, fills, where=~inside[..., None])
 
 
 def _coordinates(matrices: Pixels, height: int, width: int) -> tuple[Pixels, Pixels]:
@@ -116,12 +117,21 @@ def _neighbours(position: Pixels, length: int, border: str) -> tuple[np.ndarray,
     if border == "reflect":
         position = np.mod(position, np.float32(2 * length))
         position = np.minimum(position, np.float32(2 * length) - position)
+    if border == "wrap":
+        return _wrapped_neighbours(position, length)
     centred = position - np.float32(0.5)
     np.maximum(centred, 0, out=centred)
     np.minimum(centred, length - 1, out=centred)
     whole = np.floor(centred)
     before = whole.astype(np.int64)
     return before, np.minimum(before + 1, length - 1), np.subtract(centred, whole, out=centred)
+
+
+def _wrapped_neighbours(position: Pixels, length: int) -> tuple[np.ndarray, np.ndarray, Pixels]:
+    centred = position - np.float32(0.5)
+    whole = np.floor(centred)
+    before = whole.astype(np.int64) % length
+    return before, (before + 1) % length, np.subtract(centred, whole, out=centred)
 
 
 def _between(first: np.ndarray, second: np.ndarray, share: Pixels) -> Pixels:

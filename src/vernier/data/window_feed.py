@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from numpy.lib.stride_tricks import sliding_window_view
 
+from vernier.augment.borders import padded
 from vernier.augment.buffers import Allocate, Scratch
 from vernier.augment.plan import Plan
-from vernier.augment.windows import colour_matrix, draw_windows, flipped_axes, is_windows, reach
+from vernier.augment.windows import colour_matrix, draw_windows, flipped_axes, is_windows, reach, shown_border
 from vernier.data.feed_base import Feed
 
 _LARGEST_SIDE: Final = 64
@@ -80,17 +81,11 @@ def _padded_and_mirrored(array: np.ndarray, plan: Plan) -> np.ndarray:
     """uint8 (N, 1 or 2, 1 or 2, H, W, C): images with their border, as they are and mirrored."""
     copy = np.empty(_copy_shape(array, plan), np.uint8)
     y, x = reach(plan, (array.shape[1], array.shape[2]))
+    border = shown_border(plan)
     for start in range(0, len(array), _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
-        padded = _padded(array[part], y, x, plan)
+        larger = padded(array[part], ((0, 0), (y, y), (x, x), (0, 0)), border)
         for down in range(copy.shape[1]):
             for right in range(copy.shape[2]):
-                copy[part, down, right] = padded[:, :: 1 - 2 * down, :: 1 - 2 * right]
+                copy[part, down, right] = larger[:, :: 1 - 2 * down, :: 1 - 2 * right]
     return copy
-
-
-def _padded(images: np.ndarray, y: int, x: int, plan: Plan) -> np.ndarray:
-    width = ((0, 0), (y, y), (x, x), (0, 0))
-    if plan.border == "constant":
-        return np.pad(images, width, constant_values=plan.fill)
-    return np.pad(images, width, "symmetric" if plan.border == "reflect" else "edge")

@@ -95,7 +95,8 @@ def predict(
     """
     classifier = load_classifier(bundle_path, device=device, trust=trust)
     paths = find_images(inputs)
-    images = LenientImages(FileImages(Path(), paths, classifier.preprocessing.channels, max_pixels))
+    seen = classifier.preprocessing
+    images = LenientImages(FileImages(Path(), paths, seen.channels, max_pixels, seen.value_range))
     threads = torch.get_num_threads() if threads is None else threads
     logits = classifier.logits(images, range(len(paths)), batch_size=batch_size, threads=threads)
     failures = tuple(Failure(paths[index], error.reason) for index, error in sorted(images.errors.items()))

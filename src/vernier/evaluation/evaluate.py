@@ -112,7 +112,8 @@ def evaluate_bundle(
     user_metrics = make_metrics(metrics or {}, task, evaluate)
     evaluators = (*make_evaluators(evaluate.evaluators), *evaluators)
     channels = classifier.preprocessing.channels
-    source = open_data(data.model_copy(update={"channels": channels, "task": task.name}))
+    values = classifier.preprocessing.value_range
+    source = open_data(data.model_copy(update={"channels": channels, "value_range": values, "task": task.name}))
     targets, missing = _bundle_targets(source, task)
     part, positions = _choose(bundle_path, source, data, split)
     images = LenientImages(source.images)

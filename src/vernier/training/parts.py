@@ -1,7 +1,7 @@
 """What a training is made of, built from a resolved config before any directory is made or process started."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -9,10 +9,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from vernier.augment.pixel.checking import slow_operations
 from vernier.augment.plan import Plan, compile_plan
 from vernier.augment.preprocess import Preprocessing, compile_preprocessing
 from vernier.augment.randomness import step_seed
 from vernier.augment.reach import pixels_per_pixel
+from vernier.config.channels import colour_places
 from vernier.config.root import Config
 from vernier.config.schedule import ConstantConfig
 from vernier.config.settled import settled
@@ -25,6 +27,7 @@ from vernier.data.source import Source
 from vernier.data.splits import Split, split_source
 from vernier.data.store import Store, full_store, open_store
 from vernier.data.store_directory import store_directory
+from vernier.data.stream_store import streamed
 from vernier.errors import ConfigError, ConfigProblem, DataError
 from vernier.evaluation.evaluators import Evaluator
 from vernier.evaluation.torchmetrics_metrics import Metrics, make_metrics
@@ -46,6 +49,7 @@ from vernier.training.progressive import check_sizes, resized_to
 from vernier.training.resolve import training_operations
 from vernier.training.slow_layers import check_fp32_layers
 from vernier.training.steps import Steps
+from vernier.training.streaming import check_streaming, make_stream_order
 
 _INITIAL_WEIGHTS = 2**40
 """The step number whose seed draws the initial weights; no training gets there."""
@@ -122,7 +126,7 @@ def open_dataset(
     """Open the source, split it and decode it.
 
     Where training leaves pixels unseen, all images are decoded at a reduced scale, and those that evaluation sees
-    once more in full when it asks for them.
+    once more in full when it asks for them. Streamed images are always decoded in full: their headers are not known.
 
     Args:
         config: Resolved or not.
@@ -150,7 +154,7 @@ def open_dataset(
 def _images_to_train_on(config: Config, source: Source, threads: int) -> tuple[Images, np.ndarray | None]:
     """The source's images, at a reduced scale where `augment.train` has pixels to spare, and their sizes if known."""
     most = max(DENOMINATORS) if config.data.store_scale == "auto" else config.data.store_scale
-    if most == 1 or not isinstance(source.images, EncodedImages):
+    if most == 1 or not isinstance(source.images, EncodedImages) or streamed(source.images) is not None:
         return source.images, None
     headers = read_header_table(source.images, store_directory(config.data.store_dir), threads)
     spare = partial(pixels_per_pixel, training_operations(config, source))
@@ -171,6 +175,9 @@ def build_parts(config: Config, dataset: Dataset, say: Callable[[str], None], bu
     """
     task = make_task(settled(config.data.task), dataset.source.class_names, threshold=config.evaluate.threshold)
     plan = make_plan(config, dataset.source.native_size)
+    if built is None:
+        for line in slow_operations(settled(config.augment.train), "augment.train"):
+            say(line)
     preprocessing = _make_preprocessing(config)
     _check_size("augment.train", plan.output_size, config)
     _check_size("augment.eval", preprocessing.input_size, config)
@@ -213,17 +220,21 @@ def build_parts(config: Config, dataset: Dataset, say: Callable[[str], None], bu
 
 
 def _make_preprocessing(config: Config) -> Preprocessing:
-    return compile_preprocessing(
+    preprocessing = compile_preprocessing(
         settled(config.augment.eval),
         channels=settled(config.data.channels),
         fill=config.augment.fill,
         interpolation=settled(config.augment.eval_interpolation),
     )
+    return replace(preprocessing, value_range=config.data.value_range)
 
 
 def _make_order(config: Config, dataset: Dataset) -> BatchOrder:
+    check_streaming(config, dataset.train_store)
     sampler = _make_sampler(config, dataset)
-    whole = BatchOrder(len(dataset.split.train), settled(config.data.batch_size), config.seed, sampler=sampler)
+    stream = make_stream_order(config, dataset.source.images, dataset.split.train) if sampler is None else None
+    batch_size = settled(config.data.batch_size)
+    whole = BatchOrder(len(dataset.split.train), batch_size, config.seed, sampler=sampler, stream=stream)
     return limited_order(whole, config.train)
 
 
@@ -237,6 +248,9 @@ def _check_accumulation(steps: Steps) -> None:
 
 
 def _make_sampler(config: Config, dataset: Dataset) -> ClassSampler | None:
+    ratios, lists = config.data.list_ratios, dataset.source.list_numbers
+    if ratios is not None and lists is not None:
+        return ClassSampler("list_ratios", lists[dataset.split.train], config.seed, ratios)
     if config.data.sampler == "shuffle":
         return None
     labels = sampling_labels(dataset.source.targets[dataset.split.train])
@@ -273,6 +287,7 @@ def make_plan(config: Config, native_size: tuple[int, int] | None) -> Plan:
         interpolation=config.augment.interpolation,
         seed=config.seed,
         native_size=native_size,
+        colours=colour_places(settled(config.data.channels), config.data.channel_names),
     )
 
 

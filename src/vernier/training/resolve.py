@@ -1,12 +1,15 @@
 """Every `auto` replaced by a value and its reason, once, before the first step."""
 
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vernier.config.augment import AnyOperation
+from vernier.augment.pixel.table import PIXEL
+from vernier.config.augment import AnyOperation, AugmentConfig
 from vernier.config.checks import CHECKS
+from vernier.config.fields import item_type, kinds
 from vernier.config.model import ModelConfig
 from vernier.config.root import Config
 from vernier.config.settled import settled
@@ -23,6 +26,8 @@ from vernier.training.resolve_callbacks import choose_callbacks
 from vernier.training.resolve_loss import choose_loss
 
 _SMALL = 64
+_KINDS = kinds(item_type(AugmentConfig.model_fields["train"].annotation))
+"""Operations by name."""
 
 
 def _check(config: Config) -> None:
@@ -151,7 +156,7 @@ def _choose_augmentation(choices: Choices, source: Source, defaults: ModelDefaul
         ("photos", ["RandomResizedCrop", "RandomHorizontalFlip", "Normalize"])
         if not small
         else ("small images", ["Resize", "RandomCrop", "RandomHorizontalFlip", "Normalize"])
-        if channels == 3
+        if channels != 1
         else ("small grey images, which may be writing", ["Resize", "Translate", "RandomRotate", "Normalize"])
     )
     fields: dict[str, dict[str, Any]] = {
@@ -184,12 +189,17 @@ def _choose_augmentation(choices: Choices, source: Source, defaults: ModelDefaul
         defaults.interpolation if choices.config.model.pretrained else augment.interpolation,
         "the published weights' own" if choices.config.model.pretrained else "augment.interpolation",
     )
-    on_device = choices.current("train.accelerator") != "cpu"
-    choices.choose(
-        "augment.backend",
-        "torch" if on_device else "opencv",
-        "warps on the device" if on_device else "threads on the CPU",
-    )
+    _choose_backend(choices)
+
+
+def _choose_backend(choices: Choices) -> None:
+    operations = [_KINDS[operation["name"]] for operation in choices.current("augment.train")]
+    if choices.current("train.accelerator") == "cpu":
+        choices.choose("augment.backend", "opencv", "threads on the CPU")
+    elif on_host := sorted({kind.__name__ for kind in operations if kind in PIXEL}):
+        choices.choose("augment.backend", "opencv", f"{', '.join(on_host)} run on the CPU")
+    else:
+        choices.choose("augment.backend", "torch", "warps on the device")
 
 
 def _eval_operations(size: tuple[int, int], small: bool, crop_fraction: float) -> list[dict[str, Any]]:
@@ -218,21 +228,15 @@ def _fill_operation(
         "mean": mean,
         "std": std,
     }
-    sized = (
-        "Resize",
-        "CentralCrop",
-        "RandomCrop",
-        "RandomResizedCrop",
-        "RandomCropThenResize",
-        "ResizeThenRandomCrop",
-    )
-    wanted = {"Normalize": ("mean", "std"), "ResizeThenRandomCrop": ("size", "resize")}.get(
-        fields["name"], ("size",) if fields["name"] in sized else ()
-    )
-    for key in wanted:
-        if fields.get(key, "auto") == "auto":
-            fields[key] = defaults[key]
-    return fields
+    if fields.get("fraction") is not None and fields["name"] == "CentralCrop":
+        defaults.pop("size")
+    # A field that a default (a dict) leaves out is `auto` too.
+    known = _KINDS[fields["name"]].model_fields
+    return {**fields, **{key: value for key, value in defaults.items() if _is_auto(fields, known, key)}}
+
+
+def _is_auto(fields: Mapping[str, Any], known: Mapping[str, Any], key: str) -> bool:
+    return key in known and fields.get(key, known[key].default) == "auto"
 
 
 def _statistics(values: tuple[float, ...], channels: int) -> tuple[float, ...]:

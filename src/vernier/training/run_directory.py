@@ -129,7 +129,7 @@ def run_name(config: Config, file: Path | None) -> str:
     if config.scenario is not None:
         return config.scenario.name.rpartition(":")[2].lower()
     data = config.data
-    place = Path(data.source or data.train or "run")
+    place = Path(data.source or data.train or (data.lists or ("run",))[0])
     return place.resolve().stem or "run"
 
 

@@ -1,5 +1,6 @@
 """The parts of a training joined to the devices of this process."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from vernier.config.settled import settled
 from vernier.data.feed import Feed
 from vernier.data.loader import TrainLoader
 from vernier.data.order import rank_share
+from vernier.data.stream_store import StreamStore
 from vernier.models.task import Task
 from vernier.optim.optimizers import make_optimizer
 from vernier.training.compilation import CompiledForFullBatches
@@ -117,6 +119,8 @@ def build_setup(parts: Parts, fabric: Fabric, display: Display | None = None) ->
         rank=fabric.global_rank,
         world_size=fabric.world_size,
         mixer=make_mixer(parts, fabric.device),
+        sample_weights=dataset.source.weights,
+        expect=_told_ahead(dataset) if features is None else None,
     )
     group = Group(fabric.global_rank, fabric.world_size, fabric.device)
     return Setup(
@@ -131,6 +135,11 @@ def build_setup(parts: Parts, fabric: Fabric, display: Display | None = None) ->
         features,
         skeleton=skeleton,
     )
+
+
+def _told_ahead(dataset: Dataset) -> Callable[[np.ndarray], None] | None:
+    """What fetches streamed images before they are asked for."""
+    return dataset.train_store.expect if isinstance(dataset.train_store, StreamStore) else None
 
 
 def _sharded(parts: Parts, fabric: Fabric) -> nn.Module:

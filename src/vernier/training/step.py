@@ -25,7 +25,7 @@ class StepResult:
 
     Attributes:
         sums: float32 (3,): sum of the sample losses, samples whose most probable labels are right, samples.
-        sample_losses: float32 (n,).
+        sample_losses: float32 (n,), each times its weight.
     """
 
     sums: torch.Tensor
@@ -41,8 +41,8 @@ class StepResult:
 class TrainStep:
     """Forward, backward, clip, step.
 
-    The loss of a step is the sum of the sample losses over its images divided by their number, however many
-    processes and batches share them.
+    The loss of a step is the sum of the sample losses, each times its sample's weight, over its images divided by
+    their number, however many processes and batches share them.
     """
 
     fabric: Fabric
@@ -71,15 +71,17 @@ class TrainStep:
         targets = batch.targets.to(self.fabric.device, non_blocking=True)
         weights = batch.weights.to(self.fabric.device, non_blocking=True)
         # An image that stands in for none must not count in statistics over all processes.
-        with statistics_with(self.module, has_samples=self.fabric.global_rank < batch.global_count):
+        has_samples = self.fabric.global_rank < batch.global_count
+        with statistics_with(self.module, has_samples=has_samples):
             logits = self.module(pixels)
         losses = self._losses(pixels, logits, targets, batch) * weights
         loss_sum = losses.sum()
         # DDP averages over processes; the factor turns that average into a sum.
         self.backward(loss_sum * (self.fabric.world_size / images))
         with torch.no_grad():
-            correct = (self.task.correct(logits, targets) * weights).sum()
-            sums = torch.stack([loss_sum.detach(), correct, weights.sum()])
+            counted = torch.full_like(weights, float(has_samples))
+            correct = (self.task.correct(logits, targets) * counted).sum()
+            sums = torch.stack([loss_sum.detach(), correct, counted.sum()])
             return StepResult(sums, losses.detach())
 
     def _losses(self, pixels: torch.Tensor, logits: torch.Tensor, targets: torch.Tensor, batch: Batch) -> torch.Tensor:

@@ -4,6 +4,9 @@ from vernier.config.checks import (
     augment,
     callbacks,
     data,
+    data_lists,
+    data_records,
+    data_split,
     evaluate,
     loss,
     model,
@@ -17,6 +20,9 @@ from vernier.config.checks.finding import Check, Finding
 
 CHECKS: tuple[Check, ...] = (
     *data.CHECKS,
+    *data_lists.CHECKS,
+    *data_records.CHECKS,
+    *data_split.CHECKS,
     *scenario.CHECKS,
     *callbacks.CHECKS,
     *model.CHECKS,

@@ -6,6 +6,7 @@ from typing import Any
 
 from vernier.config.checks.finding import Check, Finding
 from vernier.config.duration import Duration
+from vernier.config.operations.geometry import Bordered, Resize
 from vernier.config.root import Config
 
 _LAST = ("Normalize", "Rescale")
@@ -31,6 +32,61 @@ def central_crop_has_one_size(config: Config) -> Iterator[Finding]:
             if operation.name == "CentralCrop" and operation.fraction is not None and operation.size != "auto":
                 key = f"augment.{name}[{index}]"
                 yield Finding(f"{key}.fraction", f"excludes {key}.size; set one of them")
+
+
+def colour_is_used(config: Config) -> Iterator[Finding]:
+    """A colour is for covering uniformly."""
+    for index, operation in enumerate(_operations(config, "train")):
+        covers = operation.name in ("RectangleErasing", "GridErasing")
+        if covers and operation.method != "uniform" and operation.color is not None:
+            key = f"augment.train[{index}]"
+            message = f"is for method uniform, and {key}.method is {operation.method}; set one or the other"
+            yield Finding(f"{key}.color", message, (f"{key}.method",))
+
+
+def magnitude_is_a_bin(config: Config) -> Iterator[Finding]:
+    """A strength is one of as many as there are."""
+    for index, operation in enumerate(_operations(config, "train")):
+        if operation.name == "RandAugment" and operation.magnitude >= operation.num_magnitude_bins:
+            key, bins = f"augment.train[{index}]", operation.num_magnitude_bins
+            message = f"must be below num_magnitude_bins ({bins}); got {operation.magnitude}"
+            yield Finding(f"{key}.magnitude", message, (f"{key}.num_magnitude_bins",))
+
+
+def fill_fills(config: Config) -> Iterator[Finding]:
+    """A value is for a constant border that an operation shows."""
+    for name in ("train", "eval"):
+        for index, operation in enumerate(_operations(config, name)):
+            key = f"augment.{name}[{index}]"
+            if not isinstance(operation, Bordered) or (operation.border is None and operation.fill is None):
+                continue
+            field = "border" if operation.fill is None else "fill"
+            if isinstance(operation, Resize) and operation.mode != "letterbox":
+                message = f"is for mode letterbox, and mode {operation.mode} shows no border; leave it out"
+                yield Finding(f"{key}.{field}", message, (f"{key}.mode",))
+            kind = operation.border or config.augment.border
+            if field == "fill" and kind != "constant" and (name == "train" or operation.border is not None):
+                message = (
+                    f"is for border constant, and the border is {kind}; leave it out, or set {key}.border=constant"
+                )
+                yield Finding(f"{key}.fill", message, (f"{key}.border",))
+
+
+def evaluation_has_one_border(config: Config) -> Iterator[Finding]:
+    """What a trained model sees does not depend on chance, and is one fill."""
+    operations = [each for each in enumerate(_operations(config, "eval")) if isinstance(each[1], Bordered)]
+    for index, operation in operations:
+        if operation.border not in (None, "constant"):
+            message = f"evaluation has a constant border; got {operation.border}; leave it out"
+            yield Finding(f"augment.eval[{index}].border", message)
+        if isinstance(operation.fill, tuple):
+            message = f"evaluation has one value; got {list(operation.fill)}; give one number"
+            yield Finding(f"augment.eval[{index}].fill", message)
+    given = [(index, operation.fill) for index, operation in operations if isinstance(operation.fill, int)]
+    for index, fill in given[1:]:
+        if fill != given[0][1]:
+            message = f"evaluation has one value, and augment.eval[{given[0][0]}].fill is {given[0][1]}; got {fill}"
+            yield Finding(f"augment.eval[{index}].fill", f"{message}; leave one of them out")
 
 
 def mixing_mixes(config: Config) -> Iterator[Finding]:
@@ -128,6 +184,10 @@ def _operations(config: Config, name: str) -> tuple[Any, ...]:
 CHECKS: tuple[Check, ...] = (
     normalisation_is_last,
     central_crop_has_one_size,
+    colour_is_used,
+    magnitude_is_a_bin,
+    fill_fills,
+    evaluation_has_one_border,
     mixing_mixes,
     sizes_grow,
     portions_fit,

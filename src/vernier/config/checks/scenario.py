@@ -21,7 +21,8 @@ _FROM_THE_CONFIG = {
 
 def scenario_or_data_gives_images(config: Config) -> Iterator[Finding]:
     """Images come from the scenario or from `data`."""
-    if config.scenario is None or config.data.source is not None or config.data.train is not None:
+    data = config.data
+    if config.scenario is None or data.source is not None or data.train is not None or data.lists is not None:
         return
     if find_scenario(config.scenario.name).source is Scenario.source:
         message = f"is missing, and {config.scenario.name} has no `source`; write data=DIR or data=digits"

@@ -8,6 +8,9 @@ from vernier.config.base import Section
 from vernier.config.types import Count, Number, Probability, Words, in_order
 
 Interpolation = Literal["bilinear", "bicubic", "nearest"]
+"""Of warps."""
+ResizeKernel = Literal["bilinear", "bicubic", "nearest", "area", "lanczos3", "lanczos5", "gaussian", "mitchellcubic"]
+"""Of resizes along the axes."""
 Positive = Annotated[Number, Field(gt=0)]
 NonNegative = Annotated[Number, Field(ge=0)]
 Range = Annotated[tuple[Number, Number], AfterValidator(in_order), Words("a range, smaller number first")]
@@ -33,7 +36,12 @@ HueRange = Annotated[
 ]
 
 
-def _epochs_rise(pairs: tuple[tuple[int, float], ...]) -> tuple[tuple[int, float], ...]:
+def epochs_rise(pairs: tuple[tuple[int, float], ...]) -> tuple[tuple[int, float], ...]:
+    """The pairs themselves.
+
+    Raises:
+        ValueError: the epochs do not rise.
+    """
     epochs = [epoch for epoch, _ in pairs]
     if epochs != sorted(set(epochs)):
         raise ValueError("the epochs have to rise")
@@ -46,12 +54,12 @@ class Operation(Section):
     p: Probability = 1.0
     p_from: Annotated[
         tuple[tuple[Count, Probability], ...],
-        AfterValidator(_epochs_rise),
+        AfterValidator(epochs_rise),
         Words("pairs [epoch, probability], epochs from 1 on and rising"),
     ] = ()
     """Other probabilities from some epochs on, counted from 0: `[[40, 0.3], [80, 0.5]]`; `p` holds before."""
 
-    def probability(self, epoch: int) -> float:
+    def probability_in(self, epoch: int) -> float:
         """How probable the operation is in an epoch, from 0."""
         passed = [p for first, p in self.p_from if first <= epoch]
         return passed[-1] if passed else self.p

@@ -7,12 +7,15 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO, final
+from typing import BinaryIO, Final, final
 
 import numpy as np
 
-from vernier.data.decode import DECODER_VERSION, ImageError
+from vernier.data.decode import ImageError
 from vernier.data.images import EncodedImages
+from vernier.data.many_channels import ValueRange
+
+_MOST_OPEN: Final = 256
 
 
 class ShardReader(ABC):
@@ -37,7 +40,7 @@ class ShardReader(ABC):
 
 @final
 class LocalShards(ShardReader):
-    """Shards that are files here."""
+    """Shards that are files here. As many of them stay open as systems allow without being asked."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._paths = tuple(paths)
@@ -46,7 +49,12 @@ class LocalShards(ShardReader):
 
     def read(self, shard: int, offset: int, length: int) -> bytes:
         """See `ShardReader.read`."""
-        content = os.pread(self._descriptor(shard), length, offset)
+        descriptor = self._descriptor(shard)
+        if descriptor is None:
+            with self._paths[shard].open("rb", buffering=0) as file:
+                content = os.pread(file.fileno(), length, offset)
+        else:
+            content = os.pread(descriptor, length, offset)
         if len(content) < length:
             raise OSError(0, "is shorter than it was")
         return content
@@ -60,11 +68,11 @@ class LocalShards(ShardReader):
         status = self._paths[shard].stat()
         return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
 
-    def _descriptor(self, shard: int) -> int:
+    def _descriptor(self, shard: int) -> int | None:
         with self._lock:
-            if shard not in self._descriptors:
+            if shard not in self._descriptors and len(self._descriptors) < _MOST_OPEN:
                 self._descriptors[shard] = os.open(self._paths[shard], os.O_RDONLY)
-            return self._descriptors[shard]
+            return self._descriptors.get(shard)
 
     def __del__(self) -> None:
         for descriptor in self._descriptors.values():
@@ -84,8 +92,9 @@ class ShardImages(EncodedImages):
         lengths: np.ndarray,
         channels: int,
         max_pixels: int,
+        value_range: ValueRange | None = None,
     ) -> None:
-        super().__init__(keys, channels, max_pixels)
+        super().__init__(keys, channels, max_pixels, value_range)
         self.reader = reader
         self.shards, self.offsets, self.lengths = shards, offsets, lengths
 
@@ -112,7 +121,7 @@ class ShardImages(EncodedImages):
 
     def fingerprint(self) -> str:
         """Of every shard's name and stamp, what lies where, and how it is decoded."""
-        head = f"{DECODER_VERSION}\n{self.channels}\n{self.max_pixels}\n"
+        head = f"{self.decoding}\n{self.max_pixels}\n"
         digest = hashlib.sha256(head.encode())
         for shard in np.unique(self.shards).tolist():
             digest.update(f"{self.reader.name(shard)}\0{self.reader.stamp(shard)}\n".encode(errors="surrogateescape"))

@@ -54,7 +54,7 @@ def source_from_array(whole: LabelledArray, data: DataConfig) -> Source:
     used = np.flatnonzero(of_class & of_split).tolist()
     names = [roles[whole.split[index]] for index in used]
     targets = number[whole.labels[used]]
-    channels = whole.array.shape[3] if data.channels == "auto" else data.channels
+    channels = _channels(whole, data)
     array = whole.array if len(used) == len(whole.array) else whole.array[used]
     skipped = Counter(
         {
@@ -72,3 +72,10 @@ def source_from_array(whole: LabelledArray, data: DataConfig) -> Source:
         native_size=(whole.array.shape[1], whole.array.shape[2]),
         root=None,
     )
+
+
+def _channels(whole: LabelledArray, data: DataConfig) -> int:
+    stored = whole.array.shape[3]
+    if data.channels == "auto" or data.channels == stored or (stored in (1, 3) and data.channels in (1, 3, 4)):
+        return stored if data.channels == "auto" else data.channels
+    raise DataError(f"data.channels={data.channels}: the images of {whole.name} have {stored}; leave data.channels out")

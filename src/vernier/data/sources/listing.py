@@ -2,7 +2,7 @@
 
 import os.path
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import final
@@ -10,7 +10,7 @@ from typing import final
 import numpy as np
 
 from vernier.config.data import DataConfig
-from vernier.data.images import FileImages
+from vernier.data.images import FileImages, Images
 from vernier.data.source import Source
 from vernier.data.sources.selection import select_classes, split_roles
 from vernier.data.splits import check_class_coverage
@@ -21,11 +21,23 @@ from vernier.errors import DataError
 @final
 @dataclass(frozen=True)
 class ListedFile:
-    """An image file: its path relative to the listing's root, its labels, its split as the source names it."""
+    """An image file.
+
+    Attributes:
+        key: Its path relative to the listing's root.
+        labels: One, unless the listing is multilabel.
+        split: As the source names it; empty where it says nothing.
+        weight: What its loss is multiplied by; None for 1.
+        group: What it belongs to; None for nothing else.
+        list_number: Which of `data.lists` it comes from, from 0.
+    """
 
     key: str
     labels: tuple[str, ...]
     split: str
+    weight: float | None = None
+    group: str | None = None
+    list_number: int | None = None
 
 
 @final
@@ -93,6 +105,27 @@ def source_from_listing(listing: Listing, data: DataConfig) -> Source:
     """The source of the files whose split and class are used, sorted by key.
 
     Raises:
+        DataError: see `make_source`.
+    """
+
+    def images(keys: Sequence[str], channels: int) -> FileImages:
+        return FileImages(listing.root, keys, channels, data.max_pixels, data.value_range)
+
+    return make_source(listing, data, images, listing.root)
+
+
+def make_source(
+    listing: Listing, data: DataConfig, images: Callable[[Sequence[str], int], Images], root: Path | None
+) -> Source:
+    """The source of what is listed, where its split and class are used, sorted by key.
+
+    Args:
+        listing: Images, in files of their own or not; no key twice.
+        data: Which splits and classes to use.
+        images: Makes the images from their keys and the number of channels.
+        root: Of the source.
+
+    Raises:
         DataError: a class or split that is asked for does not exist, a class without images, fewer than two
             classes, no images at all.
     """
@@ -108,8 +141,19 @@ def source_from_listing(listing: Listing, data: DataConfig) -> Source:
     split = tuple(file.split for file in files)
     check_class_coverage(targets, class_names, np.array(split))
     channels = 3 if data.channels == "auto" else data.channels
-    images = FileImages(listing.root, [file.key for file in files], channels, data.max_pixels)
-    return Source(listing.name, images, targets, class_names, split, dict(+skipped), None, listing.root)
+    return Source(
+        listing.name,
+        images([file.key for file in files], channels),
+        targets,
+        class_names,
+        split,
+        dict(+skipped),
+        None,
+        root,
+        _weights(files),
+        _groups(files),
+        _list_numbers(files),
+    )
 
 
 def _of_used_splits(listing: Listing, data: DataConfig, skipped: Counter[str]) -> list[ListedFile]:
@@ -160,3 +204,22 @@ def _targets(files: Sequence[ListedFile], class_names: Sequence[str], multilabel
     for row, file in zip(targets, files, strict=True):
         row[[index[label] for label in file.labels if label in index]] = 1
     return targets
+
+
+def _weights(files: Sequence[ListedFile]) -> np.ndarray | None:
+    if all(file.weight is None for file in files):
+        return None
+    return np.array([1.0 if file.weight is None else file.weight for file in files], dtype=np.float32)
+
+
+def _groups(files: Sequence[ListedFile]) -> tuple[str, ...] | None:
+    """Files of no group are groups of their own, told apart by a character that no path has."""
+    if all(file.group is None for file in files):
+        return None
+    return tuple(f"\0{file.key}" if file.group is None else file.group for file in files)
+
+
+def _list_numbers(files: Sequence[ListedFile]) -> np.ndarray | None:
+    if all(file.list_number is None for file in files):
+        return None
+    return np.array([-1 if file.list_number is None else file.list_number for file in files], dtype=np.int64)

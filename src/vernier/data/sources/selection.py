@@ -3,11 +3,9 @@
 from collections.abc import Collection, Sequence
 
 from vernier.config.data import DataConfig
+from vernier.data.split_names import SPLIT_NAMES
 from vernier.data.wording import did_you_mean, listed
 from vernier.errors import ConfigError, ConfigProblem, DataError
-
-SPLIT_NAMES = {"": "", "train": "train", "val": "val", "validation": "val", "valid": "val", "test": "test"}
-"""Names of splits in any letter case, and what they stand for."""
 
 
 def select_classes(found: Sequence[str], wanted: Sequence[str] | None) -> tuple[str, ...]:

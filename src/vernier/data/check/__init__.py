@@ -1,0 +1,1 @@
+"""What is wrong in a data set, found before the first step."""

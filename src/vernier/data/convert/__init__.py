@@ -1,0 +1,1 @@
+"""`vernier convert`: a data set as TFRecord files, tar shards or decoded pixels."""

@@ -1,0 +1,183 @@
+"""Label errors found by confident learning (Northcutt, Jiang & Chuang 2021, https://arxiv.org/abs/1911.00068).
+
+A class's threshold is the mean probability of that class over the images that have it as their label. An image whose
+probability of a class reaches that class's threshold is confidently of that class; where that holds for several, the
+most probable counts. Counting labels against confident classes gives the confident joint, whose entries off the
+diagonal are the suspects. Scaled to the known number of images of each label it estimates how labels and true classes
+are distributed together, and so how many labels are wrong.
+
+The probabilities have to be out of sample: of models that were not trained on the image.
+"""
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+
+@final
+@dataclass(frozen=True)
+class ClassNoise:
+    """How many labels of one class are wrong.
+
+    Attributes:
+        n: Images with the label.
+        rate: Estimated share of them whose label is wrong.
+        suspects: How many of them are suspects.
+    """
+
+    n: int
+    rate: float
+    suspects: int
+
+
+@final
+@dataclass(frozen=True)
+class LabelErrors:
+    """What out-of-sample probabilities say of N labels of C classes.
+
+    Attributes:
+        suspects: bool (N,).
+        suggested: What the label should be, in the form of the targets: int64 (N,), or uint8 (N, C).
+        scores: float64 (N,), the margin of the label over the likeliest other one, each less its threshold. The lower
+            it is, the more suspicious is the label; multilabel: of the most suspicious of the C decisions.
+        p_given: float64 (N,), the probability of the label; multilabel: of the decision that `scores` is of.
+        p_suggested: The same of what is suggested.
+        noise_rate: Estimated share of wrong labels; multilabel: of the N x C decisions.
+        classes: Of each class, C; multilabel: of the images with the label, and of all images in `suspects`.
+        joint: float64 (C, C), the estimated shares of label (row) and true class (column), sum 1; None for multilabel.
+    """
+
+    suspects: np.ndarray
+    suggested: np.ndarray
+    scores: np.ndarray
+    p_given: np.ndarray
+    p_suggested: np.ndarray
+    noise_rate: float
+    classes: tuple[ClassNoise, ...]
+    joint: np.ndarray | None
+
+    def order(self) -> np.ndarray:
+        """int64 (N,): all images, suspects first, each part by its scores; equal ones stay in their order."""
+        return np.lexsort((self.scores, ~self.suspects))
+
+
+def find_label_errors(targets: np.ndarray, probabilities: np.ndarray) -> LabelErrors:
+    """Compare labels with out-of-sample probabilities.
+
+    Args:
+        targets: int64 (N,), or uint8 (N, C) for multilabel, where each label is a question of two answers.
+        probabilities: (N, C); a row sums to 1 unless multilabel.
+    """
+    exact = probabilities.astype(np.float64)
+    return _of_one_label(targets, exact) if targets.ndim == 1 else _of_several_labels(targets, exact)
+
+
+def class_thresholds(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """The mean probability of each class over its images, float64 (C,); infinite for classes without images."""
+    counts = np.bincount(targets, minlength=probabilities.shape[1])
+    sums = np.bincount(targets, weights=_of(targets, probabilities), minlength=len(counts))
+    return np.divide(sums, counts, out=np.full(len(counts), np.inf), where=counts > 0)
+
+
+def confident_classes(probabilities: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """The most probable class among those that reach their threshold, int64 (N,); -1 where none does."""
+    reached = probabilities >= thresholds
+    likeliest = np.where(reached, probabilities, -np.inf).argmax(axis=1)
+    return np.where(reached.any(axis=1), likeliest, -1)
+
+
+def confident_joint(targets: np.ndarray, confident: np.ndarray, num_classes: int) -> np.ndarray:
+    """int64 (C, C): images of each label (row) that are confidently of each class (column)."""
+    known = confident >= 0
+    cells = np.bincount(targets[known] * num_classes + confident[known], minlength=num_classes**2)
+    return cells.reshape(num_classes, num_classes)
+
+
+def estimate_joint(confident: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Shares of label and true class, float64 (C, C), sum 1.
+
+    Each row of the confident joint is scaled to the images of its label; one without any is taken to be right.
+
+    Args:
+        confident: int64 (C, C), from `confident_joint`.
+        counts: int64 (C,), images of each label.
+    """
+    filled = confident + np.diag(confident.sum(axis=1) == 0)
+    scaled = filled / filled.sum(axis=1, keepdims=True) * counts[:, None]
+    shares: np.ndarray = scaled / scaled.sum()
+    return shares
+
+
+def label_margins(targets: np.ndarray, probabilities: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """By how much the label's probability is above that of the likeliest other class, each less its threshold.
+
+    Without the thresholds, images of rare classes, to which models give low probabilities, would all be suspicious.
+
+    Returns:
+        float64 (N,).
+    """
+    excess = probabilities - thresholds
+    own = _of(targets, excess)
+    others = excess.copy()
+    np.put_along_axis(others, targets[:, None], -np.inf, axis=1)
+    margins: np.ndarray = own - others.max(axis=1)
+    return margins
+
+
+def _of_one_label(targets: np.ndarray, probabilities: np.ndarray) -> LabelErrors:
+    num_classes = probabilities.shape[1]
+    thresholds = class_thresholds(targets, probabilities)
+    confident = confident_classes(probabilities, thresholds)
+    suggested = np.where(confident >= 0, confident, probabilities.argmax(axis=1))
+    suspects = (confident >= 0) & (confident != targets)
+    counts = np.bincount(targets, minlength=num_classes)
+    joint = estimate_joint(confident_joint(targets, confident, num_classes), counts)
+    return LabelErrors(
+        suspects,
+        suggested,
+        label_margins(targets, probabilities, thresholds),
+        _of(targets, probabilities),
+        _of(suggested, probabilities),
+        float(1 - joint.trace()),
+        _noise(joint, counts, np.bincount(targets[suspects], minlength=num_classes)),
+        joint,
+    )
+
+
+def _of_several_labels(targets: np.ndarray, probabilities: np.ndarray) -> LabelErrors:
+    """Every label by itself; an image is as suspicious as the most suspicious of its decisions."""
+    labels = [
+        _of_one_label(own.astype(np.int64), np.stack([1 - p, p], axis=1))
+        for own, p in zip(targets.T, probabilities.T, strict=True)
+    ]
+    suspects = np.stack([label.suspects for label in labels], axis=1)
+    scores = np.stack([label.scores for label in labels], axis=1)
+    # Among suspects the lowest, else the lowest of all.
+    worst = np.lexsort((scores, ~suspects), axis=1)[:, 0]
+    suggested = np.where(suspects, 1 - targets, targets)
+    p_given = _of(worst, np.where(targets == 1, probabilities, 1 - probabilities))
+    return LabelErrors(
+        suspects.any(axis=1),
+        suggested,
+        _of(worst, scores),
+        p_given,
+        np.where(suspects.any(axis=1), 1 - p_given, p_given),
+        float(np.mean([label.noise_rate for label in labels])),
+        tuple(
+            ClassNoise(label.classes[1].n, label.classes[1].rate, int(label.suspects.sum())) for label in labels
+        ),
+        None,
+    )
+
+
+def _noise(joint: np.ndarray, counts: np.ndarray, suspects: np.ndarray) -> tuple[ClassNoise, ...]:
+    totals = joint.sum(axis=1)
+    wrong = np.divide(totals - joint.diagonal(), totals, out=np.zeros(len(totals)), where=totals > 0)
+    rows = zip(counts.tolist(), wrong.tolist(), suspects.tolist(), strict=True)
+    return tuple(ClassNoise(n, rate, suspicious) for n, rate, suspicious in rows)
+
+
+def _of(places: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The value at one place of each row, (N,)."""
+    return np.take_along_axis(values, places[:, None], axis=1)[:, 0]
