@@ -17,7 +17,9 @@ _MOST_BITS = 16
 def check(words: list[str]) -> int:
     """Run the verb; returns the exit status: 1 when a check fails."""
     if take_switch(words, "--labels"):
-        return _check_labels(words)
+        from vernier.cli_labels import check_labels
+
+        return check_labels(words)
     as_json = take_switch(words, "--json")
     html, clean, near = take_value(words, "--html"), take_value(words, "--fix"), _take_bits(words)
     if not words:
@@ -35,10 +37,6 @@ def check(words: list[str]) -> int:
     else:
         _print_text(report, written)
     return 1 if report.status == "FAIL" else 0
-
-
-def _check_labels(words: list[str]) -> int:
-    raise UsageError("check", "--labels is not there yet")
 
 
 def _take_bits(words: list[str]) -> int | None:

@@ -128,7 +128,15 @@ dark, bright, blurred or grey among colour. Takes anything that `data=` takes; a
   vernier train data=clean.csv data.root=photos
 
 --near N: bits of 64 in which the hashes of near duplicates may differ (default 8; 0 to 16). --fix deletes nothing and
-overwrites nothing; of copies it keeps the one in test, else val, else train. Exit status 1 when a check fails.""",
+overwrites nothing; of copies it keeps the one in test, else val, else train. Exit status 1 when a check fails.
+
+usage: vernier check RUN|CONFIG.yaml --labels [key=value ...] [--folds K] [--epochs N] [--output DIR]
+                     [--fix LIST.csv [--drop N]] [--json]
+
+--labels looks for wrong labels: it trains the run's network K times (default 5), each time without a part of the images
+that are not test, and lists the labels that these networks contradict, the most suspicious first, with pictures, in
+RUN/label_check. --epochs N is train.epochs=N. The same command goes on after an interruption. --fix writes a list
+without the suspects, or with --drop N without the N most suspicious images.""",
     "preview": """\
 usage: vernier preview [CONFIG.yaml] [key=value ...] [--output FILE.png] [--images N] [--epoch N] [--json]
 

@@ -96,6 +96,17 @@ def test_a_wrapped_shift_rolls_the_image(backend, interpolation):
     np.testing.assert_allclose(run(plan, [image], backend)[0], np.roll(image, (-4, 3), axis=(0, 1)), atol=1e-3)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_interpolation_at_a_wrapped_edge_reaches_across(backend):
+    """The upper left quarter, twice as large: nothing lies outside, but the first pixels mix with the last ones."""
+    image = noise(40, 60)
+    operations = (Zoom(scale=(2, 2), border="wrap"), Translate(x=(0.5, 0.5), y=(0.5, 0.5), border="wrap"))
+    result = run(compiled(*operations, native_size=(40, 60)), [image], backend)[0]
+    expected = interpolate(image.astype(np.float64), np.diag([0.5, 0.5, 1]), (40, 60), "wrap", 0)
+    np.testing.assert_allclose(result, expected, atol=1e-3)
+    assert result[0, 0] == pytest.approx(image[[0, 0, -1, -1], [0, -1, 0, -1]].T @ [9 / 16, 3 / 16, 3 / 16, 1 / 16])
+
+
 @pytest.mark.parametrize("size", [(64, 80), (63, 81)])
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_shrunk_wrapped_image_is_the_shrunk_tiles(backend, size):
@@ -138,6 +149,7 @@ def test_operations_with_borders_of_their_own_are_the_list_one_by_one(backend, o
         ((RandomRotate(border="wrap"), RandomFlip(), Translate(border="wrap")), 1),
         ((RandomRotate(border="replicate"), Translate(border="edge")), 1),
         ((RandomRotate(), Translate(border="constant", fill=0)), 1),
+        ((RandomRotate(border="wrap", fill=3), Translate(border="wrap")), 1),
         ((RandomRotate(fill=(0, 255)), Translate(fill=(0, 255))), 1),
         ((RandomRotate(fill=(0, 255)), Translate()), 2),
         ((RandomRotate(fill=1), Translate()), 2),

@@ -61,6 +61,13 @@ def test_central_crop_is_that_of_torchvision(size, photos):
     np.testing.assert_array_equal(through(CentralCrop(size=size), image)[0], expected)
 
 
+@pytest.mark.parametrize(("side", "start"), [(300, 38), (301, 38), (303, 40), (100, -62), (101, -61)])
+def test_central_crop_begins_where_the_device_zoo_crops_or_pads(side, start):
+    """But for 303, where half a pixel is rounded to the even number, as in torchvision; there it is 39."""
+    matrix = warp(CentralCrop(size=(224, 224)), np.zeros((1, 1)), np.array([[side, 224]])).matrices[0]
+    assert matrix[:2, 2].tolist() == [0, start]
+
+
 def test_central_crop_by_a_fraction():
     image = np.arange(64, dtype=np.uint8).reshape(8, 8, 1)
     np.testing.assert_array_equal(through(CentralCrop(fraction=0.5), image)[0], image[2:6, 2:6])

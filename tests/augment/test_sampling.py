@@ -111,3 +111,19 @@ def test_what_is_smoothed_is_told_beforehand(y, x):
     warp = scaling(y, x, (50, 60), (500, 600))
     sampling = plan_sampling(warp, border="constant", smooth=True)
     assert is_smoothed(warp)[0] == bool(sampling.variances.any() or sampling.halvings.any())
+
+
+@pytest.mark.parametrize(("start", "window"), [(40, [33, 67]), (5, [0, 101]), (80, [0, 101]), (-30, [0, 101])])
+def test_a_wrapped_window_is_the_whole_axis_where_its_edges_are_read(start, window):
+    """101 can't be halved, so the box is ten pixels wide and reaches further than usual."""
+    warp = scaling(1, 10, (20, 2), (100, 101))
+    warp.matrices[0, :2, 2] = [start, 40]
+    sampling = plan_sampling(warp, border="wrap", smooth=True)
+    assert sampling.windows[0, [1, 3]].tolist() == window
+    assert sampling.windows[0, [0, 2]].tolist() == [35, 65]
+    assert not sampling.halvings.any()
+
+
+def test_wrapped_images_are_halved_while_their_sides_are_even():
+    warp = scaling(20, 20, (5, 5), (96, 100))
+    assert plan_sampling(warp, border="wrap", smooth=True).halvings.tolist() == [[3, 2]]

@@ -48,6 +48,10 @@ def test_what_is_right_is_let_through(settings):
             "augment.mix.off_for_last: must be in epochs or in % of the training, such as 5ep or 10%; got 3st",
         ),
         (
+            ("augment.train=[{Clip: {low: 3, high: 2}}]",),
+            "augment.train[0].low: must not be above augment.train[0].high (2); got 3",
+        ),
+        (
             ("augment.train=[{Resize: {fill: 3}}]",),
             "augment.train[0].fill: is for mode letterbox, and mode fit shows no border; leave it out",
         ),

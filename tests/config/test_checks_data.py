@@ -24,6 +24,7 @@ from vernier.errors import ConfigError
         (["data=x", "data.lists=[a.txt]"], ["data.lists"]),
         (["data.train=x", "data.lists=[a.txt]"], ["data.lists"]),
         (["data.lists=[]"], ["data.lists"]),
+        (["data.lists=[a.txt,b.csv]"], ["data.lists[1]"]),
         (["data=x", "data.list_ratios=[1,2]"], ["data.list_ratios"]),
         (["data.lists=[a.txt,b.txt]", "data.list_ratios=[1]"], ["data.list_ratios"]),
         (["data.lists=[a.txt]", "data.list_ratios=[1]", "data.sampler=balanced"], ["data.list_ratios"]),

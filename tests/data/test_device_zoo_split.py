@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-
 from made_sources import config, made_source
+
 from vernier.config.data import DataConfig, SplitConfig
 from vernier.data.device_zoo_split import draw_device_zoo
 from vernier.data.sources import open_source

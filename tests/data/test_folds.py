@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from made_sources import config, made_source
+
 from vernier.data.folds import draw_folds
 from vernier.data.splits import split_source
 from vernier.errors import DataError

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_sources import config, made_source
 from sklearn.model_selection import StratifiedGroupKFold
 
-from made_sources import config, made_source
 from vernier.data.group_division import draw_group_folds, draw_groups
 from vernier.data.splits import save_split, split_source
 from vernier.errors import DataError

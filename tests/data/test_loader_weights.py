@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-
 from test_loader_mixing import COUNT, make_loader
 
 WEIGHTS = np.random.default_rng(1).uniform(0, 3, COUNT).astype(np.float32)

@@ -1,8 +1,8 @@
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from made_sources import config, made_source
+
 from vernier.data.splits import split_source
 from vernier.data.subsets import draw_subset
 

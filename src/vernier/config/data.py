@@ -28,8 +28,8 @@ class SplitConfig(Section):
     first group is what they share, such as `(.*)_frame\\d+`. A column of a list is named by `data.columns.group`
     instead."""
     folds: Annotated[int, Field(ge=2, strict=True)] | None = None
-    """Divide what is not test into so many equal parts, validate on one of them (`fold`) and train on the rest, in place
-    of `val`. A function of the images' paths and labels and of `seed`."""
+    """Divide what is not test into so many equal parts, validate on one of them (`fold`) and train on the rest, in
+    place of `val`. A function of the images' paths and labels and of `seed`."""
     fold: Annotated[int, Field(ge=0, strict=True)] = 0
     """Which of the `folds` validates, from 0."""
     method: Literal["stratified", "device_zoo"] = "stratified"

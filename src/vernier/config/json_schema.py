@@ -10,6 +10,7 @@ from typing import Any
 from vernier.config import arithmetic, duration
 from vernier.config.augment import AugmentConfig, Operation
 from vernier.config.base import Section
+from vernier.config.channels import COLOR_MODES
 from vernier.config.fields import DEFAULT_KINDS, SHORT_FORMS, SHORT_ITEMS, item_type, kind_names, kinds, section_classes
 from vernier.config.model import ModelConfig
 from vernier.config.root import Config
@@ -30,6 +31,7 @@ def json_schema() -> Schema:
     """The schema of the config files that the reader accepts, as plain JSON data."""
     made = Config.model_json_schema()
     definitions = {name: _with_values(section) for name, section in made.pop("$defs").items()}
+    definitions["DataConfig"]["properties"]["color_mode"] = {"enum": list(COLOR_MODES)}
     definitions["DataConfig"]["properties"]["image_size"] = definitions["ModelConfig"]["properties"]["input_size"]
     for section in DEFAULT_KINDS:
         for name, kind in kinds(Config.model_fields[section].annotation).items():

@@ -1,4 +1,4 @@
-"""What optimizers and schedules are called elsewhere: UpStride, tfaip, Malpolon, the device zoo, Keras, torch."""
+"""What optimizers, schedules, losses and operations are called elsewhere: UpStride, tfaip, the zoo, Keras, torch ..."""
 
 from collections.abc import Mapping
 
@@ -45,6 +45,39 @@ OTHER_SPELLINGS: Mapping[str, str] = {
     "bcewithlogitsloss": "bce",
     "focalloss": "focal",
     "ce": "cross_entropy",
+    "randomcontrast": "Contrast",
+    "randombrightness": "Brightness",
+    "randomgamma": "Gamma",
+    "randomhue": "Hue",
+    "randomsaturation": "Saturation",
+    "randomvalue": "Value",
+    "randomhsv": "HSV",
+    "randomrgbtohsv": "RGBToHSV",
+    "randomrgbtograyscale": "Grayscale",
+    "randomgrayscale": "Grayscale",
+    "randomsharpness": "Sharpness",
+    "randomadjustsharpness": "Sharpness",
+    "randomposterize": "Posterize",
+    "randominvert": "Invert",
+    "randomsolarize": "Solarize",
+    "randomautocontrast": "AutoContrast",
+    "randomequalize": "Equalize",
+    "randomblur": "Blur",
+    "randomgaussiannoise": "GaussianNoise",
+    "randomjpegquality": "JPEG",
+    "randomtranslation": "Translate",
+    "randomrotation": "RandomRotate",
+    "randomzoom": "Zoom",
+    "randomshear": "Shear",
+    "randomshearx": "Shear",
+    "randomsheary": "Shear",
+    "randomrectangleerasing": "RectangleErasing",
+    "randomgridcellerasing": "GridErasing",
+    "randomgammaadjust": "Gamma",
+    "centercrop": "CentralCrop",
+    "trivialaugmentwide": "TrivialAugment",
+    "autoaugment": "TrivialAugment",
+    "letterbox": "Resize",
 }
 """From a name as `plain` makes it to ours."""
 

@@ -48,11 +48,17 @@ class DecodedImages(Images):
         """None: the image is no file of its own."""
 
     @property
+    def is_decoded(self) -> bool:
+        """True."""
+        return True
+
+    @property
     def whole(self) -> np.ndarray | None:
         """All images at once, uint8 (N, H, W, C), read-only; None unless they lie so in one file, of one size."""
         if len(self.files) > 1 or not np.array_equal(self.rows, np.arange(len(self.files[0].images))):
             return None
-        return self.files[0].images.whole
+        images: np.ndarray | None = self.files[0].images.whole
+        return images
 
     def content(self, index: int) -> memoryview:
         """The pixels in the file."""
@@ -63,7 +69,8 @@ class DecodedImages(Images):
         return self._view(index)
 
     def _view(self, index: int) -> np.ndarray:
-        return self.files[self.numbers[index]].images[int(self.rows[index])]
+        view: np.ndarray = self.files[self.numbers[index]].images[int(self.rows[index])]
+        return view
 
     @property
     def decoding(self) -> str:

@@ -67,6 +67,16 @@ class Images(ABC):
         """How content becomes pixels: with equal words, equal content gives equal pixels."""
 
     @property
+    def is_decoded(self) -> bool:
+        """Whether pixels are there already, so that reading costs no decoding."""
+        return False
+
+    @property
+    def whole(self) -> np.ndarray | None:
+        """What `read` gives for all images at once, uint8 (N, H, W, C), read-only; None unless they lie so."""
+        return None
+
+    @property
     def scale(self) -> int:
         """The largest denominator (1, 2, 4 or 8) of the scales at which images are decoded."""
         return 1
@@ -237,8 +247,13 @@ class ArrayImages(Images):
         """None: there is no file."""
 
     @property
+    def is_decoded(self) -> bool:
+        """True."""
+        return True
+
+    @property
     def whole(self) -> np.ndarray | None:
-        """What `read` gives for all images at once, uint8 (N, H, W, C), read-only; None if it is computed."""
+        """The array, unless its channels are computed."""
         return self.array if self.array.shape[3] == self.channels else None
 
     def content(self, index: int) -> memoryview:

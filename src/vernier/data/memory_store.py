@@ -5,7 +5,7 @@ from typing import final
 
 import numpy as np
 
-from vernier.data.images import ArrayImages, Images
+from vernier.data.images import Images
 from vernier.data.packed import PackedImages
 from vernier.data.store_base import Reading, Store
 
@@ -41,7 +41,7 @@ class OffStore(Store):
     @property
     def array(self) -> np.ndarray | None:
         """Where the source has its images in memory, with the channels asked for; see `Store.array`."""
-        return self._images.whole if isinstance(self._images, ArrayImages) else None
+        return self._images.whole
 
     def __len__(self) -> int:
         return len(self._images)

@@ -26,7 +26,7 @@ from vernier.data.disk_store import (
     load_disk_store,
     megabytes,
 )
-from vernier.data.images import ArrayImages, Images
+from vernier.data.images import Images
 from vernier.data.memory_store import LazyStore, MemoryStore, OffStore
 from vernier.data.packed import PackedImages, packed_index
 from vernier.data.read_all import Reader
@@ -67,8 +67,8 @@ def open_store(
         DataError: bad images (unless `data.on_bad_image` is skip), no room for the store asked for.
     """
     reader = Reader(images, data.on_bad_image, threads, progress, sizes)
-    if isinstance(images, ArrayImages) and data.store != "disk":
-        return OffStore(images, reader.read_all(_forget), "memory: the source has its images there already")
+    if images.is_decoded and data.store != "disk":
+        return OffStore(images, reader.read_all(_forget), "memory: the source has its images decoded already")
     directory = store_directory(data.store_dir) / images.fingerprint()[:32]
     stream = streamed(images)
     if stream is not None and data.store in ("auto", "off"):

@@ -77,7 +77,8 @@ def class_thresholds(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarr
     """The mean probability of each class over its images, float64 (C,); infinite for classes without images."""
     counts = np.bincount(targets, minlength=probabilities.shape[1])
     sums = np.bincount(targets, weights=_of(targets, probabilities), minlength=len(counts))
-    return np.divide(sums, counts, out=np.full(len(counts), np.inf), where=counts > 0)
+    thresholds: np.ndarray = np.divide(sums, counts, out=np.full(len(counts), np.inf), where=counts > 0)
+    return thresholds
 
 
 def confident_classes(probabilities: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
@@ -155,18 +156,16 @@ def _of_several_labels(targets: np.ndarray, probabilities: np.ndarray) -> LabelE
     scores = np.stack([label.scores for label in labels], axis=1)
     # Among suspects the lowest, else the lowest of all.
     worst = np.lexsort((scores, ~suspects), axis=1)[:, 0]
-    suggested = np.where(suspects, 1 - targets, targets)
+    is_suspect = np.asarray(suspects.any(axis=1))
     p_given = _of(worst, np.where(targets == 1, probabilities, 1 - probabilities))
     return LabelErrors(
-        suspects.any(axis=1),
-        suggested,
+        is_suspect,
+        np.where(suspects, 1 - targets, targets),
         _of(worst, scores),
         p_given,
-        np.where(suspects.any(axis=1), 1 - p_given, p_given),
+        np.where(is_suspect, 1 - p_given, p_given),
         float(np.mean([label.noise_rate for label in labels])),
-        tuple(
-            ClassNoise(label.classes[1].n, label.classes[1].rate, int(label.suspects.sum())) for label in labels
-        ),
+        tuple(ClassNoise(label.classes[1].n, label.classes[1].rate, int(label.suspects.sum())) for label in labels),
         None,
     )
 

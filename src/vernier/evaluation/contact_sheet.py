@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from vernier.evaluation.pixels import visible
+
 _GAP = 6
 _FONT = 12
 _LINE = 15
@@ -46,9 +48,7 @@ def as_picture(values: np.ndarray, colours: Sequence[int]) -> np.ndarray:
 
     Args:
         values: (H, W, C), 0 to 255; what lies beyond is clipped.
-        colours: Places of red, green and blue, or of grey; without any the first channel is shown.
+        colours: See `visible`.
     """
-    places = list(colours) or [0]
-    shown = values[:, :, places * 3 if len(places) == 1 else places]
-    picture: np.ndarray = np.rint(np.clip(shown, 0, 255)).astype(np.uint8)
+    picture: np.ndarray = np.rint(np.clip(visible(values, colours), 0, 255)).astype(np.uint8)
     return picture

@@ -1,5 +1,7 @@
 """From what a model takes back to what a person sees."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from vernier.augment.preprocess import Preprocessing
@@ -17,3 +19,13 @@ def to_pixels(values: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
     """
     scale, offset = (np.array(each)[:, None, None] for each in (preprocessing.scale, preprocessing.offset))
     return np.asarray(((values - offset) / scale).round().clip(0, 255).astype(np.uint8))
+
+
+def visible(image: np.ndarray, colours: Sequence[int] = ()) -> np.ndarray:
+    """What of an image (H, W, C) can be shown, (H, W, 3).
+
+    `colours` are the places of red, green and blue, or of grey; by default the first three channels, or the first one.
+    """
+    places = list(colours) or list(range(3 if image.shape[2] >= 3 else 1))
+    shown: np.ndarray = image[:, :, places * 3 if len(places) == 1 else places]
+    return shown

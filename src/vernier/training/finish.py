@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from vernier.atomic import write_text_atomically
 from vernier.data.splits import class_counts
 from vernier.evaluation.metrics import Measures
+from vernier.evaluation.pixels import visible
 from vernier.evaluation.report import write_report
 from vernier.evaluation.tables import write_confusion_matrix, write_per_class, write_predictions
 from vernier.models.freeze import count_parameters
@@ -163,16 +164,16 @@ def _test_note(measures: Mapping[str, Measures], has_best: bool) -> str:
 
 
 class _Pictures:
-    """The decoded image of a path in the predictions."""
+    """What can be shown of the decoded image of a path in the predictions."""
 
     def __init__(self, setup: Setup) -> None:
         images = setup.dataset.source.images
-        self._store = setup.dataset.store
+        self._store, self._colours = setup.dataset.store, setup.parts.plan.colours
         self._positions = {images.key(index): index for index in range(len(images))}
 
     def __call__(self, path: str) -> np.ndarray | None:
         position = self._positions.get(path)
-        return None if position is None else self._store[position]
+        return None if position is None else visible(self._store[position], self._colours)
 
 
 def log_result(result: dict[str, Any], run: RunDirectory) -> None:

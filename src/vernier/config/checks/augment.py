@@ -89,6 +89,16 @@ def evaluation_has_one_border(config: Config) -> Iterator[Finding]:
             yield Finding(f"augment.eval[{index}].fill", f"{message}; leave one of them out")
 
 
+def clips_are_in_order(config: Config) -> Iterator[Finding]:
+    """What is cut off below lies below what is cut off above."""
+    for name in ("train", "eval"):
+        for index, operation in enumerate(_operations(config, name)):
+            if operation.name == "Clip" and operation.low > operation.high:
+                key = f"augment.{name}[{index}]"
+                message = f"must not be above {key}.high ({operation.high:g}); got {operation.low:g}"
+                yield Finding(f"{key}.low", message)
+
+
 def mixing_mixes(config: Config) -> Iterator[Finding]:
     """A section that mixes nothing is a mistake."""
     mix = config.augment.mix
@@ -188,6 +198,7 @@ CHECKS: tuple[Check, ...] = (
     magnitude_is_a_bin,
     fill_fills,
     evaluation_has_one_border,
+    clips_are_in_order,
     mixing_mixes,
     sizes_grow,
     portions_fit,

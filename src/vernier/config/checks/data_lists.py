@@ -13,6 +13,10 @@ def lists_stand_for_the_source(config: Config) -> Iterator[Finding]:
         return
     if not data.lists:
         yield Finding("data.lists", "must be one list file or more; got none")
+    for number, name in enumerate(data.lists):
+        if name.casefold().endswith((".csv", ".tsv", ".parquet", ".pq")):
+            message = f"must be a text file with a path a line; got {name!r}; data.source takes files with columns"
+            yield Finding(f"data.lists[{number}]", message)
     for name in ("source", "train"):
         if (other := getattr(data, name)) is not None:
             message = f"excludes data.{name} ({other!r}): the lists are what is trained on; leave one out"

@@ -80,7 +80,7 @@ def _lines(path: Path, where: str) -> list[tuple[int, str]]:
 
 def _entry(where: str, number: int, line: str, root: Path) -> _Entry:
     path, label = _divided(line)
-    key = key_of(path, root)
+    key = key_of(path, str(root))
     label = label or (root / key).parent.name
     if not is_text(label):
         raise DataError(f"{where}: line {number}: {not_utf8(label)}")

@@ -60,8 +60,8 @@ def _prepared(name: str, data: DataConfig) -> Any:
             builder.download_and_prepare(file_format="array_record")
     except (tfds.core.DatasetNotFoundError, OSError, ValueError, RuntimeError, ImportError, AssertionError) as error:
         raise DataError(
-            f"data.source=tfds:{name}: not found in {root}, and not to be had ({error}). Check the name and the network, or "
-            "set data.root to a directory where it was prepared with file_format=array_record"
+            f"data.source=tfds:{name}: not found in {root}, and not to be had ({error}). Check the name and the "
+            "network, or set data.root to a directory where it was prepared with file_format=array_record"
         ) from None
     return builder
 

@@ -3,9 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import jinja2
 import numpy as np
-from markupsafe import Markup
 
 from vernier.atomic import write_text_atomically
 from vernier.evaluation.plots import plot_confusion, plot_curves
@@ -13,8 +11,7 @@ from vernier.evaluation.report import charts
 from vernier.evaluation.report.pictures import png_uri
 from vernier.evaluation.report.run_data import read_run
 from vernier.evaluation.report.sections import Page, make_page
-
-_PARTS = Path(__file__).parent
+from vernier.evaluation.report.templates import render, verbatim
 
 
 def write_report(run: Path, picture: Callable[[str], np.ndarray | None]) -> Path:
@@ -44,30 +41,17 @@ def write_report(run: Path, picture: Callable[[str], np.ndarray | None]) -> Path
 
 def render_page(page: Page, matrix_picture: str) -> str:
     """The HTML of a page; `matrix_picture` is the confusion matrix as a data URI, for runs of many classes."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_PARTS),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    html = environment.get_template("report.html.j2").render(
+    return render(
+        "report.html.j2",
         page=page,
         matrix_picture=matrix_picture,
         plot=charts,
-        style=_verbatim("report.css"),
-        script=_verbatim("report.js"),
+        style=verbatim("report.css"),
+        script=verbatim("report.js"),
     )
-    # The bytes of a file name that is not UTF-8 can be carried, but not shown.
-    return html.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _matrix_picture(page: Page, run: Path) -> str:
     if page.matrix is None or page.matrix.rows:
         return ""
     return png_uri((run / "confusion_matrix.png").read_bytes())
-
-
-def _verbatim(name: str) -> Markup:
-    return Markup((_PARTS / name).read_text(encoding="utf-8"))

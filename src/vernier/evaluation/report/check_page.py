@@ -91,7 +91,7 @@ def _case(subject: Subject, example: Example) -> Case:
 def _picture(subject: Subject, position: int) -> Picture:
     try:
         pixels = subject.images.read(position)
-        thumbnail = make_thumbnail(pixels[:, :, :3] if pixels.shape[2] > 3 else pixels)
+        thumbnail = make_thumbnail(pixels)
     except ImageError:
         thumbnail = None
     return Picture(subject.images.key(position), subject.labels[position], subject.splits[position], thumbnail)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from vernier.evaluation.pixels import visible
+
 _SIDE = 192
 _PIXEL_ART_SIDE = 64
 _JPEG_QUALITY = 75
@@ -23,8 +25,11 @@ class Thumbnail:
 
 
 def make_thumbnail(image: np.ndarray) -> Thumbnail:
-    """Shrink a uint8 image (H, W, 1 or 3) to 192 pixels on its longer side; a smaller one keeps its pixels."""
-    picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
+    """Shrink a uint8 image (H, W, C) to 192 pixels on its longer side; a smaller one keeps its pixels.
+
+    Of more than three channels the first three are shown.
+    """
+    picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else np.ascontiguousarray(visible(image)))
     pixelated = max(picture.size) <= _PIXEL_ART_SIDE
     picture.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
     uri = _png(picture) if pixelated else _jpeg(picture)

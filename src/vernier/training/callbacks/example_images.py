@@ -2,11 +2,13 @@
 
 from typing import final
 
-from vernier.augment.preprocess import Preprocessing
+import numpy as np
+
 from vernier.data.loader import Batch
-from vernier.evaluation.pixels import to_pixels
+from vernier.evaluation.pixels import to_pixels, visible
 from vernier.track.tensorboard_tracker import TensorBoardTracker
 from vernier.training.callbacks.callback import Callback, Training
+from vernier.training.parts import Parts
 from vernier.training.step import StepResult
 
 
@@ -24,9 +26,10 @@ class ExampleImages(Callback):
     def step_end(self, training: Training, batch: Batch, result: StepResult) -> None:
         """See `Callback.step_end`."""
         if training.state.step == 1 and training.setup.features is None:
-            preprocessing = training.setup.parts.preprocessing
-            self._show(batch, preprocessing)
+            self._show(batch, training.setup.parts)
 
-    def _show(self, batch: Batch, preprocessing: Preprocessing) -> None:
+    def _show(self, batch: Batch, parts: Parts) -> None:
         values = batch.images[: self._count].float().cpu().numpy()
-        self._tracker.writer.add_images("images/first_batch", to_pixels(values, preprocessing), 1)
+        pixels = np.moveaxis(to_pixels(values, parts.preprocessing), 1, -1)
+        shown = np.stack([visible(image, parts.plan.colours) for image in pixels])
+        self._tracker.writer.add_images("images/first_batch", shown, 1, dataformats="NHWC")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from vernier.evaluation.metrics import Measures, probabilities_of, sample_losses
-from vernier.evaluation.pixels import to_pixels
+from vernier.evaluation.pixels import to_pixels, visible
 from vernier.track.tensorboard_tracker import TensorBoardTracker
 from vernier.training.callbacks.callback import Callback, Training
 from vernier.training.setup import Setup
@@ -59,7 +59,7 @@ def _pixels(setup: Setup, position: int) -> np.ndarray:
     """The image as evaluation sees it, uint8 (H, W, 3)."""
     preprocessing = setup.parts.preprocessing
     pixels = to_pixels(preprocessing(setup.dataset.store[position]), preprocessing)
-    return np.moveaxis(np.broadcast_to(pixels, (3, *pixels.shape[1:])), 0, -1)
+    return visible(np.moveaxis(pixels, 0, -1), setup.parts.plan.colours)
 
 
 def _tile(pixels: np.ndarray, caption: str) -> "Image":
