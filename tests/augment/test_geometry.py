@@ -204,6 +204,12 @@ def test_central_crop_then_resize_keeps_the_aspect_ratio_of_its_size(height, wid
     assert (np.abs(found - [top, left, h, w]) < 1e-9).sum() >= 2
 
 
+def test_central_crop_then_resize_has_its_odd_pixel_above():
+    """Of 101 pixels 50 are taken, 26 of the others lie above and to the left of them."""
+    matrix = warp(CentralCropThenResize(size=(10, 10), fraction=0.5), np.zeros((1, 1)), np.array([[101, 101]])).matrices
+    np.testing.assert_allclose(matrix[0], [[5, 0, 26], [0, 5, 26], [0, 0, 1]])
+
+
 def test_random_window_is_cut_off_at_the_edges():
     operation = RandomWindow(centre_x=(0, 1), centre_y=(0.5, 0.5), width=(0.5, 0.5), height=(0.2, 0.6))
     u = np.array([[0, 0, 0.0, 0.0, 0], [0, 0, 0.5, 0.5, 0], [0, 0, 0.875, 0, 0]])

@@ -20,6 +20,12 @@ def require_source(value: Any, method: str) -> Source:
     if not images == targets == splits:
         message = f"returned {images} images, {targets} targets and {splits} names of splits; each image needs one"
         raise wrong(method, message)
+    for name in ("weights", "groups", "list_numbers"):
+        values = getattr(source, name)
+        if values is not None and len(values) != images:
+            raise wrong(
+                method, f"returned {len(values)} {name} of {images} images; each image needs one, or leave it out"
+            )
     twice = [key for key, count in Counter(source.keys()).items() if count > 1]
     if twice:
         raise wrong(method, f"returned images of the same key, such as {twice[0]!r}; name each image once")

@@ -4,7 +4,6 @@ The images are dealt to folds. For each fold a network is trained on the others,
 stand in that training's test set, so that nothing is chosen by them: neither an epoch nor anything else.
 """
 
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,7 +127,7 @@ def _begin(directory: Path, config: Config, source: Source, fold_of: np.ndarray)
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"can't make {directory}: {error.strerror}; name another place with --output DIR") from None
-    _write_settings(directory / "config.yaml", config, folds)
+    _write_settings(directory / "check.yaml", config, folds)
     for fold in range(folds):
         split = fold_split(fold_of, fold, folds, needs_validation(config))
         _write_split(_split_file(directory, fold), source, split)
@@ -138,6 +137,8 @@ def _write_settings(file: Path, config: Config, folds: int) -> None:
     split = config.data.split.model_copy(update={"folds": folds, "fold": 0})
     config = config.model_copy(update={"data": config.data.model_copy(update={"split": split})})
     if not file.is_file():
+        if any(file.parent.iterdir()):
+            raise RunError(f"{file.parent} holds files but is no check of labels; name another place with --output DIR")
         write_config(file, config, {})
     changes = config_diff(load_config(file, (), checks=()).config, config)
     others = [change for change in changes if change.key == "train.epochs" or not is_identity_free(change.key)]
@@ -179,8 +180,9 @@ def _train(loaded: LoadedConfig, directory: Path, fold: int, folds: int) -> int:
         with logging_to(None):
             prepared = prepare_resume(run, (), make_display())
         return train_prepared(prepared).signal_number
-    # What was begun and is no run yet.
-    shutil.rmtree(run.path, ignore_errors=True)
+    for begun in (run.split_file, run.config_file, run.path / "weights.txt"):
+        # Of a training that was killed before it was a run.
+        begun.unlink(missing_ok=True)
     return run_training(fold_config(loaded, run.path, _split_file(directory, fold))).signal_number
 
 

@@ -89,5 +89,3 @@ def fold_config(loaded: LoadedConfig, directory: Path, split_file: Path) -> Load
         "data.split.file": escaped(str(split_file.resolve())),
     }
     return config_from_mapping(overlay(escaped(loaded.given), _OFF | places))
-
-

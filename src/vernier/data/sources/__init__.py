@@ -9,7 +9,7 @@ from vernier.data.shards.local import is_shard_set
 from vernier.data.shards.url import is_url
 from vernier.data.source import Source
 from vernier.data.sources.arrays import LabelledArray, source_from_array
-from vernier.data.sources.by_name import is_named, open_named
+from vernier.data.sources.by_name import OLD_NAMES, is_named, open_named
 from vernier.data.sources.cifar import load_cifar10, load_cifar100
 from vernier.data.sources.decoded import is_decoded_set, open_decoded
 from vernier.data.sources.digits import load_digits
@@ -38,8 +38,8 @@ _KWARGS = {"cifar100": {"labels"}, "emnist": {"variant"}, "svhn": {"extra"}}
 
 
 def open_source(data: DataConfig) -> Source:
-    """The images and labels that `data` names: a built-in source, a directory, a file or files that list images, or one
-    path a split.
+    """The images and labels that `data` names: a built-in source, another library's, a directory, a URL, a file or
+    files that list images, or one path a split.
 
     Raises:
         ConfigError: keys that exclude each other, or none of them.
@@ -47,18 +47,8 @@ def open_source(data: DataConfig) -> Source:
     """
     apart = {name: path for name in ("train", "val", "test") if (path := getattr(data, name)) is not None}
     _check_keys(data, apart)
-    if data.source in BUILT_IN:
-        return source_from_array(BUILT_IN[data.source](data), data)
-    if data.source is not None and _is_named(data.source):
-        return open_named(data.source, data)
-    if data.source is not None and is_url(data.source):
-        return list_streamed(data.source, data, "data.source")
-    if data.source is not None and is_decoded_set(path := Path(data.source).expanduser()):
-        return open_decoded(path, data)
-    if data.source is not None and is_shard_set(Path(data.source).expanduser()):
-        return list_shards(Path(data.source), data, "data.source")
     if data.source is not None:
-        return source_from_listing(_list_source(data.source, data), data)
+        return _open_whole(data.source, data)
     if shards := {split: Path(path) for split, path in apart.items() if is_shard_set(Path(path).expanduser())}:
         _refuse_mixture(shards, apart, data)
         return list_shard_parts(shards, data)
@@ -67,6 +57,22 @@ def open_source(data: DataConfig) -> Source:
         listed = list_files(data)
         return source_from_listing(merge_listings({"train": listed, **listings}) if listings else listed, data)
     return source_from_listing(merge_listings(listings), data)
+
+
+def _open_whole(source: str, data: DataConfig) -> Source:
+    """All images from one place."""
+    if source in BUILT_IN:
+        return source_from_array(BUILT_IN[source](data), data)
+    if is_url(source):
+        return list_streamed(source, data, "data.source")
+    path = Path(source).expanduser()
+    if _is_named(source):
+        return open_named(source, data)
+    if is_decoded_set(path):
+        return open_decoded(path, data)
+    if is_shard_set(path):
+        return list_shards(path, data, "data.source")
+    return source_from_listing(_list_source(source, data), data)
 
 
 def _check_keys(data: DataConfig, apart: dict[str, str]) -> None:
@@ -115,7 +121,7 @@ def _list_source(source: str, data: DataConfig) -> Listing:
         built_in = ", ".join(BUILT_IN)
         raise DataError(
             f"data.source={source}: no built-in source ({built_in}), and there is no {absolute(path)}."
-            f"{did_you_mean(source, BUILT_IN)} Check the path or the name"
+            f"{did_you_mean(source, (*BUILT_IN, *OLD_NAMES))} Check the path or the name"
         )
     if is_file_list(source):
         return list_from_file(path, data, "data.source")
