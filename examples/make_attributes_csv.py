@@ -1,7 +1,7 @@
 """Write a multilabel CSV over the class folders of CIFAR-10: what is in the picture flies, has wheels, is an animal ...
 
-    python examples/make_attributes_csv.py cifar10 attributes.csv
-    vernier train examples/multilabel_csv.yaml data=attributes.csv data.root=cifar10
+python examples/make_attributes_csv.py cifar10 attributes.csv
+vernier train examples/multilabel_csv.yaml data=attributes.csv data.root=cifar10
 """
 
 import argparse

@@ -1,4 +1,4 @@
-# ruff: noqa: ANN001, ANN201, ANN202, ANN205, ANN206, D101, D102, D106
+# ruff: noqa: ANN001, ANN201, ANN202, ANN205, ANN206
 """Tell how far a picture was turned: a task that needs no labels (Gidaris et al. 2018, RotNet).
 
 command: vernier train examples/scenarios/rotation.py scenario.width=32

@@ -201,3 +201,14 @@ def test_a_contrast_before_a_warp_takes_images_of_any_size(photos):
     greys = [image.reshape(-1, 3).mean(axis=0) @ [0.299, 0.587, 0.114] for image in images]
     expected = torch.tensor(np.array(greys))[:, None, None, None].expand(2, 3, 24, 24).float()
     torch.testing.assert_close(result, expected, rtol=1e-4, atol=0)
+
+
+def test_a_flip_stays_behind_colour_where_it_would_be_a_warp_of_its_own():
+    operations = (
+        Resize(size=(8, 8), interpolation="nearest"),
+        ColorJitter(contrast=0.5),
+        RandomHorizontalFlip(),
+        RandomRotate(),
+    )
+    described = compiled(*operations).describe()
+    assert [line.partition(":")[0] for line in described] == ["Resize", "colour matrix", "warp"]

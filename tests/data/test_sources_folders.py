@@ -213,7 +213,8 @@ def test_folder_beside_splits_is_left_out(tmp_path):
 
 def test_names_that_are_nothing(tmp_path):
     os.chdir(tmp_path)
-    expected = r"data\.source=cifar_10: no built-in source \(digits, mnist, cifar10, cifar100\), and there is no "
+    names = r"\(digits, mnist, cifar10, cifar100, emnist, svhn\)"
+    expected = rf"data\.source=cifar_10: no built-in source {names}, and there is no "
     with pytest.raises(DataError, match=expected + rf"{tmp_path}/cifar_10\. Did you mean 'cifar10'\?"):
         open_source(DataConfig(source="cifar_10"))
     make(tmp_path, "images.zip")

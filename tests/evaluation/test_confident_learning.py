@@ -11,7 +11,7 @@ from vernier.evaluation.confident_learning import (
     confident_joint,
     estimate_joint,
     find_label_errors,
-    label_margins,
+    label_scores,
 )
 
 
@@ -70,13 +70,14 @@ def test_the_paper(seed, classes, n):
         assert noise.suspects == sum(errors.suspects[targets == number])
 
 
-def test_a_margin_by_hand():
+def test_a_score_by_hand():
     probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]])
     targets = np.array([0, 1, 0])
     thresholds = class_thresholds(targets, probabilities)
     assert thresholds == pytest.approx([0.6, 0.8])
-    # (0.3 - 0.6) - (0.7 - 0.8)
-    assert label_margins(targets, probabilities, thresholds) == pytest.approx([1.0, 0.4, -0.2])
+    # The last one: 0.3 / 0.6 beside 0.7 / 0.8.
+    scores = label_scores(targets, probabilities, thresholds)
+    assert scores == pytest.approx([1.5 / 1.625, 0.75, 0.5 / 1.375])
     errors = find_label_errors(targets, probabilities)
     assert errors.order().tolist() == [2, 1, 0]
     assert not errors.suspects.any()
@@ -122,6 +123,13 @@ def test_a_class_without_images_is_nobodys_suggestion():
     np.testing.assert_allclose(errors.scores, plain.scores)
     assert errors.classes[4].n == 0
     assert errors.classes[4].rate == 0
+
+
+def test_probabilities_of_zero_and_classes_of_nobody_give_scores_all_the_same():
+    targets = np.array([0, 0, 1, 1])
+    probabilities = np.array([[1, 0, 0], [0.5, 0, 0.5], [1, 0, 0], [0, 0, 1.0]])
+    scores = label_scores(targets, probabilities, class_thresholds(targets, probabilities))
+    np.testing.assert_array_equal(scores, [1, 1, 0, 1])
 
 
 def test_rows_without_confident_images_count_as_right():

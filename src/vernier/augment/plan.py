@@ -3,7 +3,7 @@
 Neighbouring geometry is one warp an image, as long as one border will do: operations with borders of different kinds
 or values are warps after each other. Neighbouring affine colour is one matrix an image, a turn of hue and every
 operation on pixels a stage of its own. The order of the list holds, with one exception: a geometric operation moves in
-front of colour where the result is exactly the same, namely
+front of colour where the result is exactly the same and the list gets no longer by it, namely
 
 - a flip or a quarter turn in front of any colour, since it only rearranges the pixels;
 - any geometry in front of colour without contrast and hue, if the border takes part: interpolation is a weighted
@@ -252,7 +252,7 @@ def compile_plan(
     """
     colours = tuple(range(min(channels, 3) if channels != 2 else 0)) if colours is None else colours
     usual = Border.of(border, fill)
-    pieces = _geometry_forward(_pieces(operations, colours, interpolation, usual, native_size or (1, 1)), usual)
+    pieces = tuple(_pieces(operations, colours, interpolation, usual, native_size or (1, 1)))
     size = native_size
     for operation in operations:
         if type(operation) in GEOMETRY:
@@ -261,7 +261,10 @@ def compile_plan(
     problems += pixel_problems(operations, channels, key)
     if problems or size is None:
         raise ConfigError(problems)
-    return Plan(tuple(_merged(pieces, colours)), size, channels, interpolation, seed, colours)
+    # A flip that goes first can end up alone, as one warp more.
+    orders = (_geometry_forward(pieces, usual), pieces)
+    stages = min((tuple(_merged(order, colours)) for order in orders), key=len)
+    return Plan(stages, size, channels, interpolation, seed, colours)
 
 
 def _pieces(

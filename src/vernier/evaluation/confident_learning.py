@@ -10,9 +10,12 @@ The probabilities have to be out of sample: of models that were not trained on t
 """
 
 from dataclasses import dataclass
-from typing import final
+from typing import Final, final
 
 import numpy as np
+
+_LEAST: Final = float(np.finfo(np.float32).tiny)
+"""In place of a threshold of 0, which a class has whose images are all given probabilities of 0."""
 
 
 @final
@@ -39,8 +42,8 @@ class LabelErrors:
     Attributes:
         suspects: bool (N,).
         suggested: What the label should be, in the form of the targets: int64 (N,), or uint8 (N, C).
-        scores: float64 (N,), the margin of the label over the likeliest other one, each less its threshold. The lower
-            it is, the more suspicious is the label; multilabel: of the most suspicious of the C decisions.
+        scores: float64 (N,), from 0 (suspicious) to 1, see `label_scores`; multilabel: of the most suspicious of the C
+            decisions.
         p_given: float64 (N,), the probability of the label; multilabel: of the decision that `scores` is of.
         p_suggested: The same of what is suggested.
         noise_rate: Estimated share of wrong labels; multilabel: of the N x C decisions.
@@ -110,20 +113,21 @@ def estimate_joint(confident: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return shares
 
 
-def label_margins(targets: np.ndarray, probabilities: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """By how much the label's probability is above that of the likeliest other class, each less its threshold.
+def label_scores(targets: np.ndarray, probabilities: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """How likely the label is beside the likeliest other class: 1 where no other is, 0 where the label is not.
 
-    Without the thresholds, images of rare classes, to which models give low probabilities, would all be suspicious.
+    Probabilities count by how far they reach up to their class's threshold. Otherwise all images of rare classes, to
+    which models give low probabilities, would be suspicious.
 
     Returns:
-        float64 (N,).
+        float64 (N,), q_label / (q_label + max of the other q) with q = probability / threshold.
     """
-    excess = probabilities - thresholds
-    own = _of(targets, excess)
-    others = excess.copy()
-    np.put_along_axis(others, targets[:, None], -np.inf, axis=1)
-    margins: np.ndarray = own - others.max(axis=1)
-    return margins
+    reach = probabilities / np.maximum(thresholds, _LEAST)
+    own = _of(targets, reach)
+    np.put_along_axis(reach, targets[:, None], 0, axis=1)
+    both = own + reach.max(axis=1)
+    scores: np.ndarray = np.divide(own, both, out=np.ones(len(own)), where=both > 0)
+    return scores
 
 
 def _of_one_label(targets: np.ndarray, probabilities: np.ndarray) -> LabelErrors:
@@ -137,7 +141,7 @@ def _of_one_label(targets: np.ndarray, probabilities: np.ndarray) -> LabelErrors
     return LabelErrors(
         suspects,
         suggested,
-        label_margins(targets, probabilities, thresholds),
+        label_scores(targets, probabilities, thresholds),
         _of(targets, probabilities),
         _of(suggested, probabilities),
         float(1 - joint.trace()),

@@ -26,7 +26,7 @@ class Verdict:
 
     Attributes:
         position: Of the image in the source.
-        score: Low is suspicious; see `LabelErrors`.
+        score: From 0 (suspicious) to 1; see `LabelErrors`.
         rank: From 1, the most suspicious.
     """
 

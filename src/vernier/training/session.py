@@ -15,6 +15,7 @@ from vernier.config.settled import settled
 from vernier.errors import RunError
 from vernier.training.devices import check_devices
 from vernier.training.fabric import Fabric
+from vernier.training.failing_together import failing_together
 from vernier.training.finish import finish, interrupted_result, log_result, write_result
 from vernier.training.limits import described_limits
 from vernier.training.log import Display, LineDisplay, logger, logging_to, make_display
@@ -103,7 +104,8 @@ def train_in(run: RunDirectory, parts: Parts | None = None, fabric: Fabric | Non
             fabric.launch()
         is_first = fabric.global_rank == 0
         display = make_display() if is_first else LineDisplay()
-        with logging_to(run.path / "train.log" if is_first else None, quiet=not is_first):
+        log = run.path / "train.log" if is_first else None
+        with logging_to(log, quiet=not is_first), failing_together(fabric.world_size):
             return _train_and_finish(run, config, parts, fabric, display)
 
 

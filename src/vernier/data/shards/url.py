@@ -126,7 +126,7 @@ def _open_http(url: str, offset: int, timeout: float, version: str | None) -> An
 
 
 def _open_other(url: str, offset: int, timeout: float, version: str | None) -> Answer:
-    import fsspec  # type: ignore[import-untyped]
+    import fsspec
 
     try:
         system, path = fsspec.core.url_to_fs(url)
