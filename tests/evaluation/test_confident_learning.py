@@ -1,5 +1,7 @@
 """Label errors from out-of-sample probabilities, against the paper's formulas written as loops."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,6 +14,7 @@ from vernier.evaluation.confident_learning import (
     estimate_joint,
     find_label_errors,
     label_scores,
+    relative_probabilities,
 )
 
 
@@ -41,6 +44,16 @@ def paper(targets, probabilities, thresholds):
     return np.array(confident), counts, joint / joint.sum()
 
 
+def lowest(targets, scores, counts):
+    """Of each label as many images as the calibrated joint has off its diagonal (section 3.2, prune by class)."""
+    suspects = np.zeros(len(targets), bool)
+    for label, row in enumerate(counts.tolist()):
+        own = sorted(np.flatnonzero(targets == label), key=lambda image: scores[image])
+        wrong = Fraction(len(own) * (sum(row) - row[label]), sum(row) or 1)
+        suspects[own[: round(wrong)]] = True
+    return suspects & (scores < 0.5)
+
+
 def example(seed, n=60, classes=4):
     rng = np.random.default_rng(seed)
     targets = rng.integers(classes, size=n)
@@ -61,7 +74,9 @@ def test_the_paper(seed, classes, n):
     np.testing.assert_array_equal(confident_joint(targets, found, classes), counts)
     errors = find_label_errors(targets, single)
     np.testing.assert_allclose(errors.joint, joint)
-    np.testing.assert_array_equal(errors.suspects, (confident != targets) & (confident >= 0))
+    np.testing.assert_array_equal(errors.suspects, lowest(targets, errors.scores, counts))
+    # A score below 1/2 is a label that another class is likelier than.
+    assert ((errors.scores < 0.5) <= (errors.suggested != targets)).all()
     assert errors.noise_rate == pytest.approx(1 - joint.trace())
     for number, noise in enumerate(errors.classes):
         assert noise.n == (targets == number).sum()
@@ -76,7 +91,7 @@ def test_a_score_by_hand():
     thresholds = class_thresholds(targets, probabilities)
     assert thresholds == pytest.approx([0.6, 0.8])
     # The last one: 0.3 / 0.6 beside 0.7 / 0.8.
-    scores = label_scores(targets, probabilities, thresholds)
+    scores = label_scores(targets, relative_probabilities(probabilities, thresholds))
     assert scores == pytest.approx([1.5 / 1.625, 0.75, 0.5 / 1.375])
     errors = find_label_errors(targets, probabilities)
     assert errors.order().tolist() == [2, 1, 0]
@@ -128,7 +143,8 @@ def test_a_class_without_images_is_nobodys_suggestion():
 def test_probabilities_of_zero_and_classes_of_nobody_give_scores_all_the_same():
     targets = np.array([0, 0, 1, 1])
     probabilities = np.array([[1, 0, 0], [0.5, 0, 0.5], [1, 0, 0], [0, 0, 1.0]])
-    scores = label_scores(targets, probabilities, class_thresholds(targets, probabilities))
+    thresholds = class_thresholds(targets, probabilities)
+    scores = label_scores(targets, relative_probabilities(probabilities, thresholds))
     np.testing.assert_array_equal(scores, [1, 1, 0, 1])
 
 

@@ -2,9 +2,9 @@
 
 A class's threshold is the mean probability of that class over the images that have it as their label. An image whose
 probability of a class reaches that class's threshold is confidently of that class; where that holds for several, the
-most probable counts. Counting labels against confident classes gives the confident joint, whose entries off the
-diagonal are the suspects. Scaled to the known number of images of each label it estimates how labels and true classes
-are distributed together, and so how many labels are wrong.
+most probable counts. Counting labels against confident classes gives the confident joint. Scaled to the known number of
+images of each label it estimates how labels and true classes are distributed together, and so how many labels of each
+class are wrong. So many of its images, those with the lowest scores, are the suspects (the paper's "prune by class").
 
 The probabilities have to be out of sample: of models that were not trained on the image.
 """
@@ -99,53 +99,96 @@ def confident_joint(targets: np.ndarray, confident: np.ndarray, num_classes: int
 
 
 def estimate_joint(confident: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Shares of label and true class, float64 (C, C), sum 1.
-
-    Each row of the confident joint is scaled to the images of its label; one without any is taken to be right.
+    """Shares of label and true class, float64 (C, C), sum 1: each row scaled to the images of its label.
 
     Args:
         confident: int64 (C, C), from `confident_joint`.
         counts: int64 (C,), images of each label.
     """
-    filled = confident + np.diag(confident.sum(axis=1) == 0)
+    filled = _filled(confident)
     scaled = filled / filled.sum(axis=1, keepdims=True) * counts[:, None]
     shares: np.ndarray = scaled / scaled.sum()
     return shares
 
 
-def label_scores(targets: np.ndarray, probabilities: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+def wrong_labels(confident: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """How many images of each label are of another class, float64 (C,): the same estimate in images."""
+    filled = _filled(confident)
+    rows = filled.sum(axis=1)
+    wrong: np.ndarray = counts * (rows - filled.diagonal()) / rows
+    return wrong
+
+
+def _filled(confident: np.ndarray) -> np.ndarray:
+    """Labels of which no image is confidently of any class are taken to be right."""
+    filled: np.ndarray = confident + np.diag(confident.sum(axis=1) == 0)
+    return filled
+
+
+def relative_probabilities(probabilities: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """How far probabilities reach up to their class's threshold, float64 (N, C); 0 for classes without images.
+
+    Otherwise all images of rare classes, to which models give low probabilities, would be suspicious.
+    """
+    reach: np.ndarray = probabilities / np.maximum(thresholds, _LEAST)
+    return reach
+
+
+def label_scores(targets: np.ndarray, reach: np.ndarray) -> np.ndarray:
     """How likely the label is beside the likeliest other class: 1 where no other is, 0 where the label is not.
 
-    Probabilities count by how far they reach up to their class's threshold. Otherwise all images of rare classes, to
-    which models give low probabilities, would be suspicious.
+    Args:
+        targets: int64 (N,).
+        reach: float64 (N, C), from `relative_probabilities`.
 
     Returns:
-        float64 (N,), q_label / (q_label + max of the other q) with q = probability / threshold.
+        float64 (N,), below 1/2 where another class is likelier.
     """
-    reach = probabilities / np.maximum(thresholds, _LEAST)
-    own = _of(targets, reach)
-    np.put_along_axis(reach, targets[:, None], 0, axis=1)
-    both = own + reach.max(axis=1)
+    own, others = _of(targets, reach), reach.copy()
+    np.put_along_axis(others, targets[:, None], 0, axis=1)
+    both = own + others.max(axis=1)
     scores: np.ndarray = np.divide(own, both, out=np.ones(len(own)), where=both > 0)
     return scores
+
+
+def prune_by_class(targets: np.ndarray, scores: np.ndarray, wrong: np.ndarray) -> np.ndarray:
+    """The images with the lowest scores of each label, as many as are wrong; none where the label is the likeliest.
+
+    Args:
+        targets: int64 (N,).
+        scores: float64 (N,), from `label_scores`.
+        wrong: (C,), from `wrong_labels`; rounded.
+
+    Returns:
+        bool (N,).
+    """
+    by_label = np.lexsort((scores, targets))
+    counts = np.bincount(targets, minlength=len(wrong))
+    starts = np.cumsum(counts) - counts
+    rank = np.empty(len(targets), np.int64)
+    rank[by_label] = np.arange(len(targets)) - starts[targets[by_label]]
+    suspects: np.ndarray = (rank < np.rint(wrong)[targets]) & (scores < 0.5)
+    return suspects
 
 
 def _of_one_label(targets: np.ndarray, probabilities: np.ndarray) -> LabelErrors:
     num_classes = probabilities.shape[1]
     thresholds = class_thresholds(targets, probabilities)
-    confident = confident_classes(probabilities, thresholds)
-    suggested = np.where(confident >= 0, confident, probabilities.argmax(axis=1))
-    suspects = (confident >= 0) & (confident != targets)
     counts = np.bincount(targets, minlength=num_classes)
-    joint = estimate_joint(confident_joint(targets, confident, num_classes), counts)
+    confident = confident_joint(targets, confident_classes(probabilities, thresholds), num_classes)
+    wrong, joint = wrong_labels(confident, counts), estimate_joint(confident, counts)
+    reach = relative_probabilities(probabilities, thresholds)
+    scores, suggested = label_scores(targets, reach), reach.argmax(axis=1)
+    suspects = prune_by_class(targets, scores, wrong)
+    of_class = zip(counts.tolist(), wrong.tolist(), np.bincount(targets[suspects], minlength=num_classes), strict=True)
     return LabelErrors(
         suspects,
         suggested,
-        label_scores(targets, probabilities, thresholds),
+        scores,
         _of(targets, probabilities),
         _of(suggested, probabilities),
         float(1 - joint.trace()),
-        _noise(joint, counts, np.bincount(targets[suspects], minlength=num_classes)),
+        tuple(ClassNoise(n, misfits / max(n, 1), int(suspicious)) for n, misfits, suspicious in of_class),
         joint,
     )
 
@@ -172,13 +215,6 @@ def _of_several_labels(targets: np.ndarray, probabilities: np.ndarray) -> LabelE
         tuple(ClassNoise(label.classes[1].n, label.classes[1].rate, int(label.suspects.sum())) for label in labels),
         None,
     )
-
-
-def _noise(joint: np.ndarray, counts: np.ndarray, suspects: np.ndarray) -> tuple[ClassNoise, ...]:
-    totals = joint.sum(axis=1)
-    wrong = np.divide(totals - joint.diagonal(), totals, out=np.zeros(len(totals)), where=totals > 0)
-    rows = zip(counts.tolist(), wrong.tolist(), suspects.tolist(), strict=True)
-    return tuple(ClassNoise(n, rate, suspicious) for n, rate, suspicious in rows)
 
 
 def _of(places: np.ndarray, values: np.ndarray) -> np.ndarray:

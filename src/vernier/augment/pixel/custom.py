@@ -7,8 +7,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from vernier.augment.pixel.operation import PixelOperation, Sample, as_bytes
+from vernier.augment.pixel.operation import PixelOperation, Sample
 from vernier.augment.pixel.torchvision_transforms import apply_transform
+from vernier.augment.pixel.values import bytes_of
 from vernier.callables import check_arguments, import_callable
 from vernier.config.operations.base import Operation
 from vernier.config.operations.custom import CustomOperation, TorchvisionOperation
@@ -57,7 +58,7 @@ def _wants_epoch(function: Callable[..., Any]) -> bool:
 
 def _call(operation: CustomOperation, image: np.ndarray, sample: Sample) -> np.ndarray:
     function = import_callable(operation.callable, "augment.train")
-    locked = as_bytes(image).view()
+    locked = bytes_of(image, sample.scratch).view()
     locked.flags.writeable = False
     epoch = {"epoch": sample.epoch} if _wants_epoch(function) else {}
     changed = function(locked, sample.generator(), **operation.arguments, **epoch)

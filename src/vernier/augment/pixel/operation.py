@@ -95,11 +95,3 @@ class PixelDraw:
         whole = image.astype(changed.dtype)
         whole[..., places] = changed
         return whole
-
-
-def as_bytes(image: np.ndarray) -> np.ndarray:
-    """The image in 8 bits: clipped to 0 to 255 and rounded, if it is not uint8 already."""
-    if image.dtype == np.uint8:
-        return image
-    rounded: np.ndarray = np.rint(np.clip(image, 0, 255)).astype(np.uint8)
-    return rounded

@@ -9,8 +9,9 @@ from typing import Final
 
 import numpy as np
 
-from vernier.augment.pixel.operation import PixelOperation, Sample, as_bytes
+from vernier.augment.pixel.operation import PixelOperation, Sample
 from vernier.augment.pixel.policy_operations import Frame, change
+from vernier.augment.pixel.values import bytes_of
 from vernier.config.operations.base import Operation
 from vernier.config.operations.policies import AugMix, RandAugment, TrivialAugment
 
@@ -98,7 +99,7 @@ def _frame(operation: RandAugment | TrivialAugment | AugMix) -> Frame:
 
 
 def _rand_augment(operation: RandAugment, image: np.ndarray, sample: Sample) -> np.ndarray:
-    changed, strength = as_bytes(image), operation.magnitude / (operation.num_magnitude_bins - 1)
+    changed, strength = bytes_of(image, sample.scratch), operation.magnitude / (operation.num_magnitude_bins - 1)
     for u in sample.generator().random((operation.num_ops, 2)):
         changed = _one(RAND_AUGMENT, u, strength, changed, _frame(operation))
     return changed
@@ -107,11 +108,11 @@ def _rand_augment(operation: RandAugment, image: np.ndarray, sample: Sample) -> 
 def _trivial_augment(operation: TrivialAugment, image: np.ndarray, sample: Sample) -> np.ndarray:
     bins = operation.num_magnitude_bins
     strength = int(sample.u[2] * bins) / (bins - 1)
-    return _one(TRIVIAL_AUGMENT, sample.u[:2], strength, as_bytes(image), _frame(operation))
+    return _one(TRIVIAL_AUGMENT, sample.u[:2], strength, bytes_of(image, sample.scratch), _frame(operation))
 
 
 def _aug_mix(operation: AugMix, image: np.ndarray, sample: Sample) -> np.ndarray:
-    chance, original = sample.generator(), as_bytes(image)
+    chance, original = sample.generator(), bytes_of(image, sample.scratch)
     share = chance.beta(operation.alpha, operation.alpha)
     mixed = original * np.float32(1 - share)
     for part in chance.dirichlet([operation.alpha] * operation.mixture_width):

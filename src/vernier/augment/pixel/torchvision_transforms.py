@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch.overrides import TorchFunctionMode
 
-from vernier.augment.pixel.operation import Sample, as_bytes
+from vernier.augment.pixel.operation import Sample
+from vernier.augment.pixel.values import bytes_of
 from vernier.callables import check_arguments
 from vernier.config.operations.custom import TorchvisionOperation
 from vernier.config.words import closest, did_you_mean
@@ -85,7 +86,7 @@ def apply_transform(operation: TorchvisionOperation, image: np.ndarray, sample: 
         TrainingError: the transform fails on this image, or gives another kind of image.
     """
     try:
-        return _run(operation, as_bytes(image), sample.key)
+        return _run(operation, bytes_of(image, sample.scratch), sample.key)
     except (*_FAILURES, TrainingError) as error:
         size = "x".join(map(str, image.shape))
         message = f"augment.train: torchvision's {operation.transform} on an image of {size}"
