@@ -3,8 +3,8 @@
 python benchmarks/data_recipes.py --flowers DIR --cifar10 DIR --mnist DIR --weights mobilenetv2_100_imagenet.safetensors
 
 1. flowers from folders, from TFRecord files and from tar shards: the same figures and the same weights;
-2. MNIST from its idx files; 3. a multilabel CSV; 4. flowers streamed from a local HTTP server, undisturbed, and with the
-server killed and restarted in the middle of an epoch: the same weights.
+2. MNIST from its idx files; 3. a multilabel CSV; 4. flowers streamed from a local HTTP server, undisturbed, and with
+the server killed and restarted in the middle of an epoch: the same weights.
 """
 
 import argparse

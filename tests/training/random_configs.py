@@ -31,7 +31,8 @@ ALWAYS: dict[str, Any] = {"train.threads": 1, "train.allocator": "system", "data
 NEVER = {
     "data.source", "data.root", "data.train", "data.val", "data.test", "data.train_split", "data.val_split",
     "data.class_names", "data.task", "data.store", "data.store_dir", "data.store_scale", "data.kwargs",
-    "data.max_pixels", "data.split.file",
+    "data.max_pixels", "data.split.file", "data.split.group", "data.lists", "data.list_ratios", "data.columns",
+    "data.records", "data.stream", "data.channels", "data.channel_names", "data.value_range",
     "model.version", "model.alpha", "model.provider", "model.depth", "model.kwargs", "model.pretrained",
     "model.weights", "model.warm_start", "model.stem_init", "model.head_name", "model.algebra",
     "train.threads", "train.devices", "train.accelerator", "train.num_nodes", "train.strategy",
@@ -46,6 +47,9 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "data.threads": (0, 1, 2),
     "data.split.val": (0.25, 0.4, 0),
     "data.split.test": (0.2, 0),
+    "data.split.folds": (2, 3),
+    "data.split.fold": (0, 1),
+    "data.split.method": ("stratified", "stratified", "device_zoo"),
     "augment.eval": (["Resize", "Normalize"], ["Resize", "Rescale"], [{"CentralCrop": {"size": 8}}]),
     "augment.mix.off_for_last": ("0ep", "0.5ep", "25%"),
     "augment.progressive.sizes": ([6, 8], [4, 8], [[7, 8], 8]),
@@ -106,6 +110,9 @@ _SELDOM, _OFTEN = 0.12, 0.5
 """How probable a field is in a section that is always there, and in one that was chosen."""
 
 _NOTHING = object()
+_LAST = ("Normalize", "Rescale")
+_OF_OTHERS = ("custom", "torchvision")
+"""Functions of other people, which have tests of their own."""
 
 
 def draw(number: int) -> Drawn:
@@ -176,7 +183,7 @@ def _operations(number: int) -> list[Any]:
     (listed,) = [m for m in members(annotation.model_fields["train"].annotation) if get_origin(bare(m)) is tuple]
     every = kinds(get_args(bare(listed))[0])
     sized = [name for name, kind in every.items() if "size" in kind.model_fields]
-    others = [name for name in every if name not in (*sized, "Normalize", "Rescale")]
+    others = [name for name in every if name not in (*sized, *_LAST, *_OF_OTHERS)]
     names = ["Resize" if number % 2 else sized[number // 2 % len(sized)]]
     names += [others[(number + step) % len(others)] for step in range(number % 3)]
     names += ["Normalize" if number % 5 else "Rescale"]
@@ -189,7 +196,9 @@ def _operation(kind: type[Section], place: int, number: int) -> Drawn:
     for name, field in fields.items():
         generator = _generator(number, f"operation {place} {name}")
         value = _value(field.annotation, field.metadata, field.default, generator)
-        sized = "size" in kind.model_fields and name == "p"
+        if name == "p_from":
+            value = [[1, generator.random()]]
+        sized = "size" in kind.model_fields and name in ("p", "p_from")
         if value is not _NOTHING and not sized and generator.random() < 0.5:
             drawn[name] = value
     return drawn

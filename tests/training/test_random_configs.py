@@ -27,6 +27,8 @@ from vernier.training.run_directory import RunDirectory
 from vernier.training.session import TrainingEnd, train_in
 
 CONFIGS = 200
+QUICK = 100
+"""So many in the default suite."""
 MOST_REPAIRS = 40
 TEACHER = {
     "data": {"batch_size": 16, "threads": 0},
@@ -108,7 +110,7 @@ def assert_same_bits(one: TrainingEnd, other: TrainingEnd) -> None:
         assert [name for name in left if not torch.equal(left[name], right[name])] == []
 
 
-@pytest.mark.parametrize("number", range(CONFIGS))
+@pytest.mark.parametrize("number", [pytest.param(n, marks=[pytest.mark.slow] * (n >= QUICK)) for n in range(CONFIGS)])
 def test_a_config_trains_goes_on_and_is_evaluated(number, data, monkeypatch):
     monkeypatch.chdir(data)
     stop = 1 + number % 4

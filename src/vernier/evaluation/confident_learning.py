@@ -187,7 +187,7 @@ def _of_one_label(targets: np.ndarray, probabilities: np.ndarray) -> LabelErrors
         scores,
         _of(targets, probabilities),
         _of(suggested, probabilities),
-        float(1 - joint.trace()),
+        float(wrong.sum() / max(len(targets), 1)),
         tuple(ClassNoise(n, misfits / max(n, 1), int(suspicious)) for n, misfits, suspicious in of_class),
         joint,
     )

@@ -32,7 +32,7 @@ def estimate(report: LabelReport) -> str:
     n = len(report.positions)
     unit = "decisions" if report.source.multilabel else "labels"
     return (
-        f"About {percent(report.errors.noise_rate, n)} of the {unit} are wrong; "
+        f"An estimated {percent(report.errors.noise_rate, n)} of the {unit} are wrong; "
         f"{several(report.num_suspects, 'suspect')}; {percent(report.agreement, n)} are what the networks suggest"
     )
 
@@ -51,7 +51,7 @@ def _classes(report: LabelReport) -> Iterator[str]:
 def _worst(report: LabelReport) -> Iterator[str]:
     """The most suspicious labels."""
     rows = [
-        (v.path, v.label, decimal(v.p_given, 3), v.suggested or "none", decimal(v.p_suggested, 3))
+        (v.path, v.label or "none", decimal(v.p_given, 3), v.suggested or "none", decimal(v.p_suggested, 3))
         for v in islice(report.suspects(), _SHOWN)
     ]
     if rows:

@@ -18,6 +18,7 @@ from vernier.data.splits import split_source
 from vernier.errors import DataError
 from vernier.evaluation.contact_sheet import as_picture, contact_sheet
 from vernier.scenario.overriding import open_data
+from vernier.training.parts import make_plan
 from vernier.training.resolve import training_operations
 
 _CELL = 160
@@ -92,7 +93,9 @@ def preview(config: Config, output: Path, count: int, epoch: int) -> Preview:
     except (OSError, ValueError) as error:
         raise DataError(f"{output}: the picture can't be written ({error}); name a .png or .jpg file") from None
     keys = tuple(source.images.key(int(place)) for place in places)
-    return Preview(output, headings, keys, _whole(resolved, operations).describe())
+    augment = resolved.augment.model_copy(update={"train": operations})
+    trained = make_plan(resolved.model_copy(update={"augment": augment}), source.native_size)
+    return Preview(output, headings, keys, trained.describe())
 
 
 def _rows(
