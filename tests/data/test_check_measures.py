@@ -5,7 +5,7 @@ import scipy.fft
 
 from data.check_sets import crop, encoded
 from vernier.data.check.measures import measure, perceptual_hash
-from vernier.data.check.pixel_format import ALPHA, CMYK, SIXTEEN_BITS, odd_format
+from vernier.data.check.pixel_format import ALPHA, CMYK, DEEP, odd_format
 from vernier.data.decode import decode
 from vernier.data.headers import read_header
 
@@ -69,8 +69,8 @@ def formats(photo):
         (image, "PNG", {}, 0),
         (alpha, "PNG", {}, ALPHA),
         (palette, "PNG", {"transparency": 3}, ALPHA),
-        (Image.fromarray(sixteen), "PNG", {}, SIXTEEN_BITS),
-        (Image.fromarray(sixteen), "TIFF", {}, SIXTEEN_BITS),
+        (Image.fromarray(sixteen), "PNG", {}, DEEP),
+        (Image.fromarray(sixteen), "TIFF", {}, DEEP),
         (image, "TIFF", {}, 0),
         (alpha, "TIFF", {}, ALPHA),
         (image.convert("CMYK"), "TIFF", {}, CMYK),

@@ -338,7 +338,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from test_convert import convert
+from test_converting import convert
 from vernier.data.convert import writing
 writing._REPORTED = 1
 def die(done, total):

@@ -228,17 +228,25 @@ def test_damaged_records_are_listed_all_at_once_or_left_out(unsplit, caplog):
             open_source(data(unsplit))
         last = last_record(unsplit / "all_2.tfrecord")
         assert str(caught.value) == (
-            f"{unsplit}: 2 damaged records:\n"
+            f"{unsplit}: 2 damaged places in the records, 2 images lost at least:\n"
             f"  {unsplit}/all_0.tfrecord: record 0 (from 0) at byte 0 is damaged: its checksum is another one\n"
             f"  {unsplit}/all_2.tfrecord: record 7 (from 0) at byte {last} is damaged: "
             "its checksum is another one\n"
-            "Get the files again, or leave these records out with data.on_bad_image=skip."
+            "Get the files again, or leave these images out with data.on_bad_image=skip."
         )
     with caplog.at_level(logging.WARNING):
         source = open_source(data(unsplit, on_bad_image="skip"))
     assert (len(source.images), source.skipped) == (22, {"damaged in its shard": 2})
-    assert "2 damaged records are left out:\n  " in caplog.text
+    assert "2 damaged places in the records; left out: 2 images at least\n  " in caplog.text
     assert len(open_source(data(unsplit, records=RecordsConfig(check=False))).images) == 24
+
+
+def test_what_a_damaged_length_takes_with_it_is_counted(unsplit, caplog):
+    damaged(unsplit / "all_1.tfrecord", 0)
+    with caplog.at_level(logging.WARNING):
+        source = open_source(data(unsplit, on_bad_image="skip"))
+    assert (len(source.images), source.skipped) == (16, {"damaged in its shard": 8})
+    assert "1 damaged place in the records; left out: 8 images at least" in caplog.text
 
 
 def last_record(path: Path) -> int:

@@ -133,6 +133,11 @@ def check_bad(bad: Sequence[BadImage], total: int, on_bad_image: OnBadImage) -> 
         )
 
 
+def bad_images_text(bad: Sequence[BadImage], total: int) -> str:
+    """What is left out with data.on_bad_image=skip: the first 20 bad images with path and reason, how many more."""
+    return f"{len(bad)} of {total} images can't be read and are left out{_listed(bad)}"
+
+
 def _listed(bad: Sequence[BadImage]) -> str:
     lines = [f"\n  {image.error}" for image in bad[:_SHOWN_ERRORS]]
     more = len(bad) - _SHOWN_ERRORS

@@ -13,6 +13,11 @@ def listed(items: Collection[str]) -> str:
     return f"{shown} and {left} more" if left > 0 else shown
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 image`, `2 images`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def did_you_mean(name: str, choices: Collection[str]) -> str:
     """` Did you mean 'x'?`, or nothing when no choice is near."""
     lower = [choice for choice in choices if choice == choice.casefold()]

@@ -26,6 +26,7 @@ from vernier.data.sampling import ClassSampler, class_counts, sampling_labels
 from vernier.data.source import Source
 from vernier.data.splits import Split, split_source
 from vernier.data.store import Store, full_store, open_store
+from vernier.data.store_base import bad_images_text
 from vernier.data.store_directory import store_directory
 from vernier.data.stream_store import streamed
 from vernier.errors import ConfigError, ConfigProblem, DataError
@@ -45,6 +46,7 @@ from vernier.optim.optimizers import check_optimizer
 from vernier.optim.schedules import Schedule, make_momentum, make_schedule
 from vernier.scenario.overriding import all_evaluators, model_with_parameters, open_data, own_loss
 from vernier.training.limits import limited_order
+from vernier.training.log import logger
 from vernier.training.progressive import check_sizes, resized_to
 from vernier.training.resolve import training_operations
 from vernier.training.slow_layers import check_fp32_layers
@@ -144,6 +146,8 @@ def open_dataset(
     threads = torch.get_num_threads() if data.threads == "auto" else data.threads
     images, sizes = _images_to_train_on(config, source, threads)
     train_store = open_store(images, data, threads, progress, sizes)
+    if train_store.bad:
+        logger.warning("%s", bad_images_text(train_store.bad, len(train_store)))
     store = train_store if images is source.images else full_store(source.images, train_store)
     dataset = Dataset(source, store, split, train_store)
     if len(dataset.split.train) == 0:

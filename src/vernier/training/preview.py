@@ -90,8 +90,11 @@ def preview(config: Config, output: Path, count: int, epoch: int) -> Preview:
     sheet = contact_sheet(headings, _rows(resolved, source.images, places, plans, epoch), _CELL)
     try:
         sheet.save(output)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{output}: the picture can't be written ({error}); name a .png or .jpg file") from None
+    except ValueError:
+        raise DataError(f"{output}: the picture can't be written; name a .png or .jpg file") from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DataError(f"{output}: the picture can't be written: {reason}; name a .png file in a directory") from None
     keys = tuple(source.images.key(int(place)) for place in places)
     augment = resolved.augment.model_copy(update={"train": operations})
     trained = make_plan(resolved.model_copy(update={"augment": augment}), source.native_size)

@@ -61,7 +61,11 @@ def _call(operation: CustomOperation, image: np.ndarray, sample: Sample) -> np.n
     locked = bytes_of(image, sample.scratch).view()
     locked.flags.writeable = False
     epoch = {"epoch": sample.epoch} if _wants_epoch(function) else {}
-    changed = function(locked, sample.generator(), **operation.arguments, **epoch)
+    try:
+        changed = function(locked, sample.generator(), **operation.arguments, **epoch)
+    except Exception as error:
+        error.add_note(f"raised by {operation.callable}, an operation of augment.train, in epoch {sample.epoch}")
+        raise
     if (
         not isinstance(changed, np.ndarray)
         or changed.shape != image.shape

@@ -1,38 +1,41 @@
-"""What an image file stores beyond 8 bits of grey or colour: transparency, CMYK, 16 bits.
+"""What an image file stores beyond 8 bits of grey or colour: transparency, CMYK, more bits.
 
 Sources: PNG third edition (IHDR, tRNS), the RIFF/WebP container layout, TIFF 6.0.
 """
 
 import io
-from typing import Final
+from typing import Any, Final
 
-from PIL.TiffImagePlugin import TiffImageFile
+import numpy as np
 
 from vernier.data.headers import Header
 
-ALPHA, CMYK, SIXTEEN_BITS = 1, 2, 4
+ALPHA, CMYK, DEEP = 1, 2, 4
 
-WORDS: Final = {ALPHA: "transparency", CMYK: "CMYK", SIXTEEN_BITS: "16 bits a channel"}
+WORDS: Final = {ALPHA: "transparency", CMYK: "CMYK", DEEP: "more than 8 bits a channel"}
 
 _PNG_WITH_ALPHA: Final = (4, 6)
-_TIFF_BITS, _TIFF_PHOTOMETRIC, _SEPARATED = 258, 262, 5
+_TIFF_ALPHA: Final = (1, 2)
+"""Extra samples that are transparency, associated or not."""
 
 
 def odd_format(content: bytes, header: Header) -> int:
-    """ALPHA, CMYK and SIXTEEN_BITS, added, for the file in `content`; 0 for 8 bits of grey or colour."""
+    """ALPHA, CMYK and DEEP, added, for the file in `content`; 0 for 8 bits of grey or colour."""
     if header.kind == "CMYK JPEG":
         return CMYK
     if header.kind == "PNG":
         return _png(content)
     if header.kind == "WebP":
         return _webp(content)
+    if header.kind == "NPY":
+        return _npy(content)
     return _tiff(content) if header.kind == "TIFF" else 0
 
 
 def _png(content: bytes) -> int:
     depth, colour = content[24], content[25]
     transparent = colour in _PNG_WITH_ALPHA or b"tRNS" in content[: content.find(b"IDAT")]
-    return ALPHA * transparent + SIXTEEN_BITS * (depth == 16)
+    return ALPHA * transparent + DEEP * (depth == 16)
 
 
 def _webp(content: bytes) -> int:
@@ -42,9 +45,16 @@ def _webp(content: bytes) -> int:
 
 
 def _tiff(content: bytes) -> int:
-    # Pillow's own class: `Image.open` has a limit of pixels that warns, and this reads no pixels.
-    with TiffImageFile(io.BytesIO(content)) as image:
-        tags = image.tag_v2
-        sixteen = 16 in tags.get(_TIFF_BITS, ())
-        cmyk = bool(tags.get(_TIFF_PHOTOMETRIC) == _SEPARATED)
-        return ALPHA * ("A" in image.getbands()) + CMYK * cmyk + SIXTEEN_BITS * sixteen
+    import tifffile
+
+    with tifffile.TiffFile(io.BytesIO(content)) as file:
+        page: Any = file.pages[0]
+        alpha = any(sample in _TIFF_ALPHA for sample in page.extrasamples)
+        cmyk = page.photometric == tifffile.PHOTOMETRIC.SEPARATED
+        deep = page.bitspersample > 8
+        return ALPHA * alpha + CMYK * int(cmyk) + DEEP * int(deep)
+
+
+def _npy(content: bytes) -> int:
+    values = np.load(io.BytesIO(content), allow_pickle=False)
+    return DEEP * int(values.dtype.itemsize > 1)

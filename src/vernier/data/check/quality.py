@@ -75,7 +75,7 @@ def check_grey(evidence: Evidence) -> Finding:
 
 
 def check_channels(evidence: Evidence) -> Finding:
-    """Transparency, CMYK and 16 bits a channel."""
+    """Transparency, CMYK and more than 8 bits a channel."""
     odd = np.flatnonzero(evidence.scan.rows["odd"])
     if not len(odd):
         return passed("channels", "8 bits of grey or colour everywhere")

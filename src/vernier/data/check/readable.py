@@ -28,7 +28,9 @@ _REMOVE: Final = "get whole copies or remove them; data.on_bad_image=skip trains
 
 def check_opens(evidence: Evidence) -> Finding:
     """Whether training would take the set as it is."""
-    refusal = evidence.subject.refusal
+    refusal, bad = evidence.subject.refusal, len(evidence.scan.errors)
+    if refusal is None and bad:
+        refusal = f"{counted(bad, 'image')} can't be read, and data.on_bad_image is error unless it is set to skip"
     if refusal is None:
         return passed("opens", "training takes the set as it is")
     return Finding("opens", "FAIL", 1, f"training would stop: {refusal}", "see the message", ())

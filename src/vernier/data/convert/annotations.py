@@ -10,7 +10,7 @@ from vernier.data.convert.settings import ConvertSettings
 from vernier.data.source import LABEL_SEPARATOR, Source
 from vernier.data.sources.folders import EXTENSIONS, absolute
 from vernier.data.sources.listing import ListedFile, Listing, source_from_listing
-from vernier.data.tables import read_rows
+from vernier.data.tables import is_text, not_utf8, read_rows
 from vernier.data.wording import listed
 from vernier.errors import DataError
 
@@ -57,6 +57,9 @@ def _read(path: Path, settings: ConvertSettings) -> list[_Row]:
             f"--annotations={path}: rows without two columns, image file and label: {listed(short)}. --delimiter says "
             f"what is between them, {settings.delimiter!r} now"
         )
+    for number, row in rows:
+        if not is_text(row[1]):
+            raise DataError(f"--annotations={path}: row {number}: {not_utf8(row[1])}")
     cells = [(number, row[0].strip(), row[1].strip()) for number, row in rows]
     if empty := [str(number) for number, name, label in cells if not name or not label]:
         raise DataError(f"--annotations={path}: rows without an image file or a label: {listed(empty)}")

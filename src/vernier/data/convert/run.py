@@ -132,7 +132,14 @@ class _Job:
     def _info(self, splits: Mapping[str, SplitInfo]) -> DatasetInfo:
         settings, source = self.settings, self.source
         return DatasetInfo(
-            str(settings.name), settings.description, settings.format, source.class_names, source.multilabel, splits
+            str(settings.name),
+            settings.description,
+            settings.format,
+            source.class_names,
+            source.multilabel,
+            splits,
+            source.images.channels,
+            source.native_size if settings.preprocessing == "NO" else None,
         )
 
     def _finish(self, staged: Path, conversion: Conversion) -> None:

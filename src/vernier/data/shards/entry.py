@@ -47,6 +47,8 @@ class ShardSet:
         shards: In the order of their names.
         class_names: All classes, in the order that the set gives them, else sorted.
         multilabel: Whether an image may have several labels, or none.
+        channels: Of the images, where the set says so.
+        native_size: Height and width when all images are of one small size by design, else None.
     """
 
     root: str
@@ -54,3 +56,5 @@ class ShardSet:
     shards: tuple[Shard, ...]
     class_names: tuple[str, ...]
     multilabel: bool
+    channels: int | None = None
+    native_size: tuple[int, int] | None = None

@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vernier.atomic import write_text_atomically
 from vernier.config.reading import read_yaml
-from vernier.config.types import Flag, Text
+from vernier.config.types import Count, Flag, Size, Text
 from vernier.data.wording import listed
 from vernier.errors import ConfigError, DataError
 
@@ -61,6 +61,8 @@ class DatasetInfo:
         class_names: In the order of their numbers.
         multilabel: Whether an image may have several labels, or none.
         splits: By name.
+        channels: Of the images, where it was written.
+        native_size: Height and width when all images are of one small size by design, else None.
     """
 
     name: str
@@ -69,6 +71,8 @@ class DatasetInfo:
     class_names: tuple[str, ...]
     multilabel: bool
     splits: Mapping[str, SplitInfo]
+    channels: int | None = None
+    native_size: tuple[int, int] | None = None
 
 
 def write_info(directory: Path, info: DatasetInfo) -> None:
@@ -84,6 +88,8 @@ def write_info(directory: Path, info: DatasetInfo) -> None:
         "format": info.format,
         "class_names": list(info.class_names),
         "multilabel": info.multilabel,
+        **({} if info.channels is None else {"channels": info.channels}),
+        **({} if info.native_size is None else {"native_size": list(info.native_size)}),
         "splits": {
             name: {key: list(split.files), "num_examples": split.num_examples} for name, split in info.splits.items()
         },
@@ -127,7 +133,16 @@ def parse_info(text: str, where: str) -> DatasetInfo:
     _check(written.class_names, splits, where)
     format_ = written.format or "tfrecord"
     description = written.description or ""
-    return DatasetInfo(written.name, description, format_, written.class_names, written.multilabel, splits)
+    return DatasetInfo(
+        written.name,
+        description,
+        format_,
+        written.class_names,
+        written.multilabel,
+        splits,
+        written.channels,
+        written.native_size,
+    )
 
 
 _logger = logging.getLogger(__name__)
@@ -156,6 +171,8 @@ class _InfoFile(_Written):
     class_names: tuple[Text, ...]
     multilabel: Flag = False
     splits: dict[str, _SplitFile]
+    channels: Count | None = None
+    native_size: Size | None = None
 
 
 def _split_info(split: _SplitFile, ours: bool) -> SplitInfo:

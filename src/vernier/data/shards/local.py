@@ -4,11 +4,12 @@ import logging
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, final
 
 from vernier.config.data import DataConfig
 from vernier.data.shards.entry import Shard, ShardSet
@@ -39,8 +40,20 @@ def is_shard_set(path: Path) -> bool:
     return any(is_shard(entry.name) for entry in entries) and not any(entry.is_dir() for entry in entries)
 
 
-def scan_local_set(path: Path, data: DataConfig, key: str) -> tuple[ShardSet, tuple[str, ...]]:
-    """The set of shards at `path`, and a sentence for each part of it that is damaged and left out.
+@final
+@dataclass(frozen=True)
+class Loss:
+    """What is damaged and left out: a sentence for each damage, and how many images are missing at least."""
+
+    sentences: tuple[str, ...] = ()
+    images: int = 0
+
+    def __add__(self, other: "Loss") -> "Loss":
+        return Loss(self.sentences + other.sentences, self.images + other.images)
+
+
+def scan_local_set(path: Path, data: DataConfig, key: str) -> tuple[ShardSet, Loss]:
+    """The set of shards at `path`, and what of it is damaged and left out.
 
     Shards are read in whole, several at once, the first time; what was found is remembered in `data.store_dir`.
 
@@ -60,13 +73,17 @@ def scan_local_set(path: Path, data: DataConfig, key: str) -> tuple[ShardSet, tu
     scans = _scan_all([root / file for file in splits], class_names, data)
     shards = tuple(Shard(file, split, scan.entries) for (file, split), scan in zip(splits.items(), scans, strict=True))
     damage = tuple(sentence for scan in scans for sentence in scan.damage)
-    if info and not damage:
-        _check_counts(info, shards, root)
+    missing = _missing(info, shards) if info else {}
+    if info and not damage and any(missing.values()):
+        _refuse_other_counts(info, missing, root)
     labels = {entry.labels for shard in shards for entry in shard.entries}
     names = class_names or class_order({name for combination in labels for name in combination})
     multilabel = info.multilabel if info else False
     multilabel = multilabel or any(len(combination) > 1 for combination in labels)
-    return ShardSet(str(root), info.name if info else path.name.split(".")[0], shards, names, multilabel), damage
+    lost = max(len(damage), sum(max(0, count) for count in missing.values())) if damage else 0
+    name = info.name if info else path.name.split(".")[0]
+    channels, native_size = (info.channels, info.native_size) if info else (None, None)
+    return ShardSet(str(root), name, shards, names, multilabel, channels, native_size), Loss(damage, lost)
 
 
 def class_order(names: set[str]) -> tuple[str, ...]:
@@ -145,13 +162,19 @@ def _scan_tar(path: Path, class_names: tuple[str, ...], data: DataConfig) -> Sca
     return Scan(scan_tar(path, class_names or None, data.records), ())
 
 
-def _check_counts(info: DatasetInfo, shards: Sequence[Shard], root: Path) -> None:
+def _missing(info: DatasetInfo, shards: Sequence[Shard]) -> dict[str, int]:
+    """How many images fewer each split has than `dataset_info.yaml` says, where it can be trusted."""
     found = Counter[str]()
     for shard in shards:
         found[shard.split] += len(shard.entries)
-    for name, split in info.splits.items():
-        if split.num_examples is not None and split.num_examples != found[name]:
-            raise DataError(
-                f"{root}: {INFO_FILE} says that {name} has {split.num_examples} images, its files have {found[name]}. "
-                "Some are of another set: copy them all again, or make the set again with vernier convert"
-            )
+    said = {name: split.num_examples for name, split in info.splits.items()}
+    return {name: count - found[name] for name, count in said.items() if count is not None}
+
+
+def _refuse_other_counts(info: DatasetInfo, missing: Mapping[str, int], root: Path) -> None:
+    name = next(name for name, count in missing.items() if count)
+    said = info.splits[name].num_examples or 0
+    raise DataError(
+        f"{root}: {INFO_FILE} says that {name} has {said} images, its files have {said - missing[name]}. "
+        "Some are of another set: copy them all again, or make the set again with vernier convert"
+    )

@@ -58,7 +58,8 @@ def open_remote_set(url: str, data: DataConfig, key: str) -> tuple[ShardSet, Rem
     class_names = named.class_names or class_order({name for several in labels for name in several})
     multilabel = named.multilabel or any(len(several) > 1 for several in labels)
     reader = RemoteShards(named.urls, [size for _, size in indexes], data.stream, directory)
-    return ShardSet(url, named.name, shards, class_names, multilabel), reader
+    channels, native_size = named.channels, named.native_size
+    return ShardSet(url, named.name, shards, class_names, multilabel, channels, native_size), reader
 
 
 @final
@@ -70,6 +71,8 @@ class _NamedSet:
     splits: dict[str, str]
     class_names: tuple[str, ...]
     multilabel: bool
+    channels: int | None = None
+    native_size: tuple[int, int] | None = None
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -90,7 +93,8 @@ def _named_set(url: str, data: DataConfig, key: str) -> _NamedSet:
     splits = {beside(url, file): name for name, split in info.splits.items() for file in split.files}
     if not splits:
         raise DataError(f"{where}: lists no files. Make the set again with vernier convert")
-    return _NamedSet(info.name, dict(sorted(splits.items())), info.class_names, info.multilabel)
+    ordered = dict(sorted(splits.items()))
+    return _NamedSet(info.name, ordered, info.class_names, info.multilabel, info.channels, info.native_size)
 
 
 def _found_set(url: str, data: DataConfig) -> _NamedSet:

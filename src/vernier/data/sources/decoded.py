@@ -49,7 +49,8 @@ def open_decoded(path: Path, data: DataConfig) -> Source:
         numbers, rows = np.array([places[key] for key in keys], np.int64).reshape(len(keys), 2).T
         return DecodedImages([part.file for part in stored], keys, numbers, rows, stored[0].index.channels)
 
-    listing = Listing(info.name, path.absolute(), files, info.class_names, info.multilabel, {})
+    channels, root = stored[0].index.channels, path.absolute()
+    listing = Listing(info.name, root, files, info.class_names, info.multilabel, {}, channels, info.native_size)
     return make_source(listing, data, images, None)
 
 

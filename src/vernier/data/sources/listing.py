@@ -52,6 +52,8 @@ class Listing:
         class_names: All classes, those without files too, sorted.
         multilabel: Whether a file may have several labels, or none.
         skipped: Why files were left out, and how many.
+        channels: Of the images, where that is known.
+        native_size: See `Source.native_size`.
     """
 
     name: str
@@ -60,6 +62,8 @@ class Listing:
     class_names: tuple[str, ...]
     multilabel: bool
     skipped: Mapping[str, int]
+    channels: int | None = None
+    native_size: tuple[int, int] | None = None
 
 
 def merge_listings(listings: Mapping[str, Listing]) -> Listing:
@@ -140,7 +144,7 @@ def make_source(
     targets = _targets(files, class_names, multilabel)
     split = tuple(file.split for file in files)
     check_class_coverage(targets, class_names, np.array(split))
-    channels = 3 if data.channels == "auto" else data.channels
+    channels = (listing.channels or 3) if data.channels == "auto" else data.channels
     return Source(
         listing.name,
         images([file.key for file in files], channels),
@@ -148,7 +152,7 @@ def make_source(
         class_names,
         split,
         dict(+skipped),
-        None,
+        listing.native_size,
         root,
         _weights(files),
         _groups(files),

@@ -12,11 +12,11 @@ import numpy as np
 from vernier.config.data import DataConfig, RecordsConfig
 from vernier.data.shards.entry import Shard, ShardSet
 from vernier.data.shards.images import LocalShards, ShardImages, ShardReader
-from vernier.data.shards.local import class_order, scan_local_set
+from vernier.data.shards.local import Loss, class_order, scan_local_set
 from vernier.data.source import Source
 from vernier.data.sources.folders import absolute
 from vernier.data.sources.listing import ListedFile, Listing, make_source
-from vernier.data.wording import did_you_mean, listed
+from vernier.data.wording import counted, did_you_mean, listed
 from vernier.errors import ConfigProblem, DataError
 
 _SHOWN = 20
@@ -47,7 +47,7 @@ def list_shard_parts(parts: Mapping[str, Path], data: DataConfig) -> Source:
         DataError: as `list_shards`; a set with several splits of its own.
     """
     scanned = {split: scan_local_set(absolute(path), data, f"data.{split}") for split, path in parts.items()}
-    damage = tuple(sentence for _, sentences in scanned.values() for sentence in sentences)
+    damage = sum((loss for _, loss in scanned.values()), Loss())
     merged = _merged({split: shards for split, (shards, _) in scanned.items()})
     return _local_source(merged, damage, data)
 
@@ -85,7 +85,8 @@ def source_from_shards(shards: ShardSet, reader: ShardReader, data: DataConfig, 
     if not multilabel and data.task != "multilabel":
         _refuse_other_than_one_label(shards)
     skipped = {"damaged in its shard": damaged} if damaged else {}
-    listing = Listing(shards.name, Path(shards.root), files, shards.class_names, multilabel, skipped)
+    root, names = Path(shards.root), shards.class_names
+    listing = Listing(shards.name, root, files, names, multilabel, skipped, shards.channels, shards.native_size)
 
     def images(keys: Sequence[str], channels: int) -> ShardImages:
         rows = [places[key] for key in keys]
@@ -95,24 +96,26 @@ def source_from_shards(shards: ShardSet, reader: ShardReader, data: DataConfig, 
     return make_source(listing, data, images, None)
 
 
-def _local_source(shards: ShardSet, damage: Sequence[str], data: DataConfig) -> Source:
-    _judge_damage(shards.root, damage, data)
+def _local_source(shards: ShardSet, loss: Loss, data: DataConfig) -> Source:
+    _judge(shards.root, loss, data)
     reader = LocalShards([Path(shards.root) / shard.file for shard in shards.shards])
-    return source_from_shards(shards, reader, data, len(damage))
+    return source_from_shards(shards, reader, data, loss.images)
 
 
-def _judge_damage(root: str, damage: Sequence[str], data: DataConfig) -> None:
+def _judge(root: str, loss: Loss, data: DataConfig) -> None:
     """Damaged records stop the training or are listed in the log, as `data.on_bad_image` says."""
-    if not damage:
+    if not loss.sentences:
         return
-    more = len(damage) - _SHOWN
-    lines = "".join(f"\n  {sentence}" for sentence in damage[:_SHOWN]) + (f"\n  and {more} more" if more > 0 else "")
+    places, more = counted(len(loss.sentences), "damaged place"), len(loss.sentences) - _SHOWN
+    lines = "".join(f"\n  {sentence}" for sentence in loss.sentences[:_SHOWN])
+    lines += f"\n  and {more} more" if more > 0 else ""
+    images = counted(loss.images, "image")
     if data.on_bad_image == "error":
         raise DataError(
-            f"{root}: {len(damage)} damaged records:{lines}\n"
-            "Get the files again, or leave these records out with data.on_bad_image=skip."
+            f"{root}: {places} in the records, {images} lost at least:{lines}\n"
+            "Get the files again, or leave these images out with data.on_bad_image=skip."
         )
-    _logger.warning("%s: %d damaged records are left out:%s", root, len(damage), lines)
+    _logger.warning("%s: %s in the records; left out: %s at least%s", root, places, images, lines)
 
 
 def _refuse_unknown_labels(shards: ShardSet) -> None:
@@ -165,6 +168,8 @@ def _merged(sets: Mapping[str, ShardSet]) -> ShardSet:
         tuple(shard for split, shards in sets.items() for shard in _rebased(shards, root, split)),
         names.pop() if len(names) == 1 else class_order({name for one in names for name in one}),
         any(shards.multilabel for shards in sets.values()),
+        first.channels,
+        first.native_size,
     )
 
 
