@@ -8,9 +8,11 @@ import pytest
 from PIL import Image
 
 from data.check_sets import checked, crop, encoded, found, write
+from vernier.api import convert
 from vernier.data.check.report_json import report_json
 from vernier.data.check.report_text import report_text
 from vernier.data.check.similar import ALIKE_SHARE
+from vernier.data.convert.settings import ConvertSettings
 from vernier.errors import DataError
 
 
@@ -330,3 +332,16 @@ def test_flowers_have_three_copies_and_one_of_them_two_labels(unpacked):
 def test_the_placeholder_among_the_ants_is_the_only_bright_image(unpacked):
     report, findings = checked(unpacked("hymenoptera"))
     assert found(report, findings["bright"]) == [["train/ants/imageNotFound.gif"]]
+
+
+def test_damaged_records_do_not_stop_a_check(good, tmp_path):
+    convert(str(good), tmp_path / "records", settings=ConvertSettings(format="tfrecord"))
+    shard = tmp_path / "records" / "train_0.tfrecord"
+    content = bytearray(shard.read_bytes())
+    content[3000] ^= 1
+    shard.write_bytes(content)
+    report, findings = checked(tmp_path / "records")
+    assert findings["opens"].severity == "FAIL"
+    assert "record" in findings["opens"].summary
+    assert "damaged in its shard (1)" in findings["not_read"].summary
+    assert report.status == "FAIL"

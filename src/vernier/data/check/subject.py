@@ -72,9 +72,13 @@ def open_subject(data: DataConfig, open_source: OpenSource) -> Subject:
     try:
         source = open_source(data)
     except DataError as error:
-        if (listing := _listing(directories, data)) is None:
+        if (listing := _listing(directories, data)) is not None:
+            return _from_listing(listing, directories, data, str(error))
+        # Damaged records of shards are left out, and counted among the files that are.
+        if data.on_bad_image == "skip":
             raise
-        return _from_listing(listing, directories, data, str(error))
+        lenient = data.model_copy(update={"on_bad_image": "skip"})
+        return replace(open_subject(lenient, open_source), refusal=str(error))
     subject = _from_source(source, directories)
     try:
         split = split_source(source, data)
