@@ -38,7 +38,7 @@ def run(
 def effect(operation: Operation, image: np.ndarray, key: int = 0, epoch: int = 0) -> np.ndarray:
     """What an operation makes of one image, in the type that it gives."""
     how = PIXEL[type(operation)]
-    u = np.random.Generator(np.random.Philox(key=key)).random(how.draws)
+    u = np.random.Generator(np.random.Philox(key=key)).random(how.draws_of(operation))
     return how.effect(operation, image, Sample(u, key, epoch, Scratch())).copy()
 
 

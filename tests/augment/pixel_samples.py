@@ -17,5 +17,5 @@ def sample(*u: float, key: int = 0) -> Sample:
 def changed(operation: Any, image: np.ndarray, *u: float, key: int = 0) -> np.ndarray:
     """The image after an operation; numbers that are not given are 0.5."""
     how = PIXEL[type(operation)]
-    numbers = (*u, *(0.5,) * (how.draws - len(u)))
+    numbers = (*u, *(0.5,) * (how.draws_of(operation) - len(u)))
     return how.effect(operation, image, sample(*numbers, key=key)).copy()

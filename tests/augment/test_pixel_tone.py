@@ -82,7 +82,7 @@ def test_bytes_and_floats_give_the_same(operation):
 def test_what_is_given_is_not_written_to_even_if_it_is_the_operation_s_own(operation):
     """As when a policy draws an operation twice."""
     how, one = PIXEL[type(operation)], sample(*[0.7] * 3)
-    one = type(one)(one.u[: how.draws], 3, 0, one.scratch)
+    one = type(one)(one.u[: how.draws_of(operation)], 3, 0, one.scratch)
     for image in (IMAGE, IMAGE.astype(np.float32)):
         before = image.copy()
         first = how.effect(operation, image, one)

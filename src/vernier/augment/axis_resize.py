@@ -1,8 +1,10 @@
 """Resizes of training that name a kernel of their own: along the axes, one after the other, instead of in a warp."""
 
 from dataclasses import dataclass
-from typing import final
+from functools import lru_cache
+from typing import Final, final
 
+import cv2
 import numpy as np
 
 from vernier.augment.borders import Border, padded
@@ -11,6 +13,8 @@ from vernier.augment.preprocess import axis_steps
 from vernier.augment.resample import AxisStep, Kernel, banded_axis, nearest_places, resample
 from vernier.config.augment import Operation, RandomResizedCrop, Resize, ResizeThenRandomCrop
 from vernier.config.operations.base import Interpolation
+
+_OPENCV_CHANNELS: Final = 4
 
 Steps = tuple[tuple[AxisStep, ...], tuple[AxisStep, ...]]
 """What happens to the rows and to the columns."""
@@ -107,9 +111,25 @@ def _bordered(planes: np.ndarray, coverages: tuple[np.ndarray, np.ndarray], bord
 
 def _pick(image: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Some pixels of an image (H, W, C): (rows, columns, C)."""
-    channels = image.shape[2]
+    height, width, channels = image.shape
+    if channels <= _OPENCV_CHANNELS and _is_opencvs(height, rows) and _is_opencvs(width, columns):
+        size = (len(columns), len(rows))
+        resized: np.ndarray = cv2.resize(image, size, interpolation=cv2.INTER_NEAREST_EXACT)
+        return resized.reshape(len(rows), len(columns), channels)
     # Single numbers are gathered a quarter faster than pixels of three.
     places = (columns[:, None] * channels + np.arange(channels)).ravel()
     picked = image.take(rows, axis=0).reshape(len(rows), -1).take(places, axis=1)
     pixels: np.ndarray = picked.reshape(len(rows), len(columns), channels)
     return pixels
+
+
+def _is_opencvs(length: int, places: np.ndarray) -> bool:
+    """Whether OpenCV's nearest resize picks these places of an axis: it may not where two are equally near."""
+    return np.array_equal(places, _opencvs(length, len(places)))
+
+
+@lru_cache(maxsize=4096)
+def _opencvs(length: int, resized: int) -> np.ndarray:
+    row = np.arange(length, dtype=np.float32)[None]
+    picked: np.ndarray = cv2.resize(row, (resized, 1), interpolation=cv2.INTER_NEAREST_EXACT)[0]
+    return picked

@@ -166,7 +166,7 @@ class PixelStage:
         """What it does to the images of a batch."""
         operation, key = self.step.at(chance.epoch), self.step.key
         how = PIXEL[type(operation)]
-        u = chance.uniform(key, 1 + how.draws)
+        u = chance.uniform(key, 1 + how.draws_of(operation))
         chosen = u[:, 0] < operation.p
         return PixelDraw(operation, how, chosen, u[:, 1:], chance.keys(key), chance.epoch, sizes)
 

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from vernier.config.operations.erasing import Cutout, Filling, GridErasing, Rand
 _LUMA: Final = (0.299, 0.587, 0.114)
 _ATTEMPTS: Final = 10
 """Rectangles that are tried before an image stays as it is, as in torchvision."""
+_TEXTURE: Final = (512, 512, 3)
+_A_RECTANGLE: Final = 6
+"""Numbers that are drawn for one: its area, ratio, middle, and place in the texture."""
 _COARSE: Final = 16
 """Colour photographs show that they are none of grey at every 16th pixel already."""
 
@@ -27,8 +31,8 @@ class Box(NamedTuple):
     right: int
 
 
-Fill = Callable[[int, int], np.ndarray]
-"""From the height and width of a box to what covers it: values that broadcast to (height, width, C)."""
+Fill = Callable[[int, int, int], np.ndarray]
+"""From the number, the height and the width of a box to what covers it: values that broadcast to (height, width, C)."""
 
 
 def _cover(image: np.ndarray, boxes: Sequence[Box], fill: Fill, sample: Sample) -> np.ndarray:
@@ -37,27 +41,64 @@ def _cover(image: np.ndarray, boxes: Sequence[Box], fill: Fill, sample: Sample) 
         return image
     covered = sample.scratch.take("covered", image.shape, image.dtype)
     np.copyto(covered, image)
-    for top, left, bottom, right in boxes:
-        covered[top:bottom, left:right] = fill(bottom - top, right - left)
+    for number, (top, left, bottom, right) in enumerate(boxes):
+        covered[top:bottom, left:right] = fill(number, bottom - top, right - left)
     return covered
 
 
-def _filling(method: Filling, color: tuple[int, ...] | None, image: np.ndarray, chance: np.random.Generator) -> Fill:
+def _filling(
+    method: Filling, color: tuple[int, ...] | None, image: np.ndarray, sample: Sample, places: np.ndarray
+) -> Fill:
+    """What covers boxes; `places`, float64 (n, 2) in [0, 1), says where in the texture random pixels come from."""
     channels = 1 if _is_grey(image) else image.shape[2]
-    match method:
-        case "uniform":
-            return _flat((0,) if color is None else color, channels)
-        case "random":
-            return lambda height, width: _bytes(chance, (channels,))
-        case "mosaic":
-            return lambda height, width: _bytes(chance, (height, width, channels))
+    if method == "uniform":
+        return _flat((0,) if color is None else color, channels)
+    if channels > _TEXTURE[2]:
+        return _many_channels(method, channels, sample)
+    return _random(places, channels) if method == "random" else _mosaic(places, channels, image.dtype, sample)
 
 
 def _flat(color: tuple[int, ...], channels: int) -> Fill:
     values = np.array(color)
     if channels == 1 and len(color) == len(_LUMA):
         values = np.rint(values @ _LUMA)
-    return lambda height, width: values
+    return lambda number, height, width: values
+
+
+def _random(places: np.ndarray, channels: int) -> Fill:
+    """One random colour a box."""
+    pixels = _texture(np.dtype(np.uint8))
+    ys, xs = (places * _TEXTURE[0]).astype(int).T
+    colours = pixels[ys, xs, :channels]
+    return lambda number, height, width: colours[number]
+
+
+def _mosaic(places: np.ndarray, channels: int, dtype: np.dtype[Any], sample: Sample) -> Fill:
+    """Random pixels: a window of a fixed texture at a place that is drawn, which costs no more than a copy."""
+    starts, side, pixels = places.tolist(), _TEXTURE[0], _texture(dtype)
+
+    def fill(number: int, height: int, width: int) -> np.ndarray:
+        if max(height, width) > side // 2:
+            return _bytes(sample.generator(), (height, width, channels))
+        y, x = starts[number]
+        top, left = int(y * (side - height)), int(x * (side - width))
+        return pixels[top : top + height, left : left + width, :channels]
+
+    return fill
+
+
+def _many_channels(method: Filling, channels: int, sample: Sample) -> Fill:
+    """Random colours or pixels of more channels than the texture has."""
+    chance = sample.generator()
+    if method == "random":
+        return lambda number, height, width: _bytes(chance, (channels,))
+    return lambda number, height, width: _bytes(chance, (height, width, channels))
+
+
+@cache
+def _texture(dtype: np.dtype[Any]) -> np.ndarray:
+    pixels = np.random.Generator(np.random.Philox(key=0)).integers(0, 256, _TEXTURE, np.uint8)
+    return pixels.astype(dtype)
 
 
 def _bytes(chance: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -70,32 +111,35 @@ def _is_grey(image: np.ndarray) -> bool:
     return image.shape[2] == 3 and all(bool((part == part[..., :1]).all()) for part in (coarse, image))
 
 
+def _most(operation: RectangleErasing) -> int:
+    return operation.count[1] if isinstance(operation.count, tuple) else operation.count
+
+
 def _rectangles(operation: RectangleErasing, image: np.ndarray, sample: Sample) -> np.ndarray:
     low, high = operation.count if isinstance(operation.count, tuple) else (operation.count, operation.count)
-    count, chance = low + int(sample.u[0] * (high - low + 1)), sample.generator()
-    drawn = (_rectangle(operation, image, u) for u in chance.random((count, 4)).tolist())
-    boxes = [box for box in drawn if box.top < box.bottom and box.left < box.right]
-    return _cover(image, boxes, _filling(operation.method, operation.color, image, chance), sample)
+    count = low + int(sample.u[0] * (high - low + 1))
+    if count == 0:
+        return image
+    u = sample.u[1:].reshape(-1, _A_RECTANGLE)[:count]
+    table = _boxes(operation, image, u[:, :4].T)
+    visible = (table[:, 0] < table[:, 2]) & (table[:, 1] < table[:, 3])
+    boxes = [Box(*row) for row in table[visible].tolist()]
+    return _cover(image, boxes, _filling(operation.method, operation.color, image, sample, u[visible, 4:]), sample)
 
 
-def _rectangle(operation: RectangleErasing, image: np.ndarray, u: Sequence[float]) -> Box:
-    """A rectangle of w = sqrt(ratio * area) and h = w / ratio pixels about any point, cut at the border."""
-    height, width = image.shape[:2]
-    area, ratio = _between(u[0], operation.area), _between(u[1], operation.ratio)
-    across = math.sqrt(ratio * area * height * width)
-    top, bottom = _span(u[2] * height, across / ratio, height)
-    left, right = _span(u[3] * width, across, width)
-    return Box(top, left, bottom, right)
+def _boxes(operation: RectangleErasing, image: np.ndarray, u: np.ndarray) -> np.ndarray:
+    """Rectangles of w = sqrt(ratio * area) and h = w / ratio pixels about any points, cut at the border; int (n, 4).
 
-
-def _between(u: float, limits: tuple[float, float]) -> float:
-    low, high = limits
-    return low + u * (high - low)
-
-
-def _span(middle: float, length: float, side: int) -> tuple[int, int]:
-    start = round(middle - length / 2)
-    return max(start, 0), min(start + round(length), side)
+    `u` is float64 (4, n): of each its area, ratio and middle (y, x).
+    """
+    sides = np.array(image.shape[:2])[:, None]
+    area, ratio = (low + u[n] * (high - low) for n, (low, high) in enumerate((operation.area, operation.ratio)))
+    across = np.sqrt(ratio * area * sides.prod())
+    lengths = np.stack([across / ratio, across])
+    starts = np.rint(u[2:] * sides - lengths / 2)
+    ends = np.minimum(starts + np.rint(lengths), sides)
+    table: np.ndarray = np.concatenate([np.maximum(starts, 0), ends]).astype(int).T
+    return table
 
 
 def _grid(operation: GridErasing, image: np.ndarray, sample: Sample) -> np.ndarray:
@@ -103,7 +147,9 @@ def _grid(operation: GridErasing, image: np.ndarray, sample: Sample) -> np.ndarr
     covered = np.argwhere(chance.random((operation.cells_y, operation.cells_x)) < operation.cell_probability).tolist()
     ys, xs = _edges(image.shape[0], operation.cells_y), _edges(image.shape[1], operation.cells_x)
     boxes = [Box(ys[row], xs[column], ys[row + 1], xs[column + 1]) for row, column in covered]
-    return _cover(image, boxes, _filling(operation.method, operation.color, image, chance), sample)
+    return _cover(
+        image, boxes, _filling(operation.method, operation.color, image, sample, chance.random((len(boxes), 2))), sample
+    )
 
 
 def _edges(side: int, cells: int) -> list[int]:
@@ -115,9 +161,11 @@ def _one_inside(operation: RandomErasing, image: np.ndarray, sample: Sample) -> 
     chance, value = sample.generator(), operation.value
     boxes = _boxes_inside(operation, image, chance.random((_ATTEMPTS, 4)).tolist())
     if value == "random":
-        fill = _filling("mosaic", None, image, chance)
+        fill = _filling("mosaic", None, image, sample, chance.random((1, 2)))
     else:
-        fill = _filling("uniform", value if isinstance(value, tuple) else (value,), image, chance)
+        fill = _filling(
+            "uniform", value if isinstance(value, tuple) else (value,), image, sample, chance.random((1, 2))
+        )
     return _cover(image, list(islice(boxes, 1)), fill, sample)
 
 
@@ -142,7 +190,7 @@ def _cutout(operation: Cutout, image: np.ndarray, sample: Sample) -> np.ndarray:
 
 
 ERASING: Mapping[type[Operation], PixelOperation] = {
-    RectangleErasing: PixelOperation(1, _rectangles, spatial=True),
+    RectangleErasing: PixelOperation(lambda operation: 1 + _A_RECTANGLE * _most(operation), _rectangles, spatial=True),
     GridErasing: PixelOperation(0, _grid, spatial=True),
     RandomErasing: PixelOperation(0, _one_inside, spatial=True),
     Cutout: PixelOperation(2, _cutout, spatial=True),

@@ -44,15 +44,21 @@ class PixelOperation:
     """How an operation is done.
 
     Attributes:
-        draws: Uniform numbers that a sample needs, besides the one that decides whether it gets the operation.
+        draws: Uniform numbers that a sample needs, besides the one that decides whether it gets the operation; or how
+            many that are for an operation. They are drawn for a whole batch at once; a `generator` for each image costs
+            more, and keeps threads from each other.
         effect: Does it to one image.
         spatial: Whether it does to all channels alike what it does to places, as blurs and erasures do. Otherwise it
             sees the colour channels alone (red, green and blue, or the grey one), and the others stay as they are.
     """
 
-    draws: int
+    draws: int | Callable[[Any], int]
     effect: Effect
     spatial: bool = False
+
+    def draws_of(self, operation: Any) -> int:
+        """Uniform numbers that a sample needs for an operation."""
+        return self.draws if isinstance(self.draws, int) else self.draws(operation)
 
 
 @final
