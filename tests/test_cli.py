@@ -183,6 +183,7 @@ def test_no_traceback_reaches_a_person(tmp_path):
     assert done.stdout == ""
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_a_training_with_the_last_good_state(class_folders, tmp_path):
     limited = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "

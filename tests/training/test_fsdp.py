@@ -60,6 +60,7 @@ BOTH = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_two_processes_with_shards_equal_one_and_one_goes_on_from_their_checkpoint():
     one = api.train(None, *BOTH, "run.dir=one")
     two = api.train(None, *BOTH, *SHARDED, "run.dir=two")

@@ -27,7 +27,7 @@ from vernier.training.run_directory import RunDirectory
 from vernier.training.session import TrainingEnd, train_in
 
 CONFIGS = 200
-QUICK = 100
+QUICK = 70
 """So many in the default suite."""
 MOST_REPAIRS = 40
 TEACHER = {

@@ -69,6 +69,7 @@ def trained_in_two(tmp_path_factory) -> Path:
     return directory
 
 
+@pytest.mark.slow
 def test_two_processes_compute_what_one_does(trained_in_two):
     model = network()
     for step, shares in enumerate(SHARES):
@@ -86,6 +87,7 @@ def test_two_processes_compute_what_one_does(trained_in_two):
         model.zero_grad()
 
 
+@pytest.mark.slow
 def test_an_image_that_stands_in_has_no_gradient(trained_in_two):
     assert torch.load(trained_in_two / "1-1.pt")[1].abs().max() == 0
 

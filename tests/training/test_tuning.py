@@ -64,6 +64,7 @@ def test_a_tuned_training_is_the_one_that_its_resolved_config_gives(in_tmp, half
     assert same(weights(tuned), weights(given))
 
 
+@pytest.mark.slow
 def test_the_same_step_is_measured_once_on_a_machine(in_tmp, half_wins):
     api.train(None, *SETTINGS, *ONE, "train.speed=auto", "train.epochs=5")
     tried = len(half_wins)
