@@ -168,7 +168,7 @@ class PixelStage:
         how = PIXEL[type(operation)]
         u = chance.uniform(key, 1 + how.draws_of(operation))
         chosen = u[:, 0] < operation.p
-        return PixelDraw(operation, how, chosen, u[:, 1:], chance.keys(key), chance.epoch, sizes)
+        return PixelDraw(operation, how, chosen, u[:, 1:], chance.keys(key), chance.epoch)
 
     def describe(self) -> str:
         """The operation."""

@@ -13,9 +13,9 @@ def listed(items: Collection[str]) -> str:
     return f"{shown} and {left} more" if left > 0 else shown
 
 
-def counted(number: int, noun: str) -> str:
-    """`1 image`, `2 images`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def counted(count: int, one: str, many: str = "") -> str:
+    """`1 image`, `2 images`: the number and the word; `many` where it is no plain s."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
 
 
 def did_you_mean(name: str, choices: Collection[str]) -> str:

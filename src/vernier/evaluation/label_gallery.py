@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final, final
 
-import numpy as np
-
 from vernier.atomic import write_text_atomically
 from vernier.data.decode import ImageError
 from vernier.data.images import Images
@@ -52,12 +50,7 @@ def write_gallery(report: LabelReport) -> None:
 
 def _suspect(images: Images, verdict: Verdict) -> Suspect:
     try:
-        thumbnail = make_thumbnail(_visible(images.read(verdict.position)))
+        thumbnail = make_thumbnail(images.read(verdict.position))
     except ImageError:
         thumbnail = None
     return Suspect(verdict, percent(verdict.p_given), percent(verdict.p_suggested), thumbnail)
-
-
-def _visible(pixels: np.ndarray) -> np.ndarray:
-    """One or three channels of an image (H, W, C)."""
-    return pixels[:, :, : 3 if pixels.shape[2] >= 3 else 1]

@@ -7,7 +7,7 @@ from typing import Any, final
 import numpy as np
 
 from vernier.augment.buffers import Scratch
-from vernier.augment.geometry import Floats, Sizes
+from vernier.augment.geometry import Floats
 
 
 @final
@@ -78,7 +78,6 @@ class PixelDraw:
     u: Floats
     keys: np.ndarray
     epoch: int
-    sizes: Sizes
 
     def apply(self, number: int, image: np.ndarray, colours: tuple[int, ...], scratch: Scratch) -> np.ndarray:
         """The image at a place of the batch, (H, W, C), after the operation.

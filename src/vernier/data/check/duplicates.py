@@ -4,8 +4,9 @@ from collections import Counter
 
 import numpy as np
 
-from vernier.data.check.findings import Evidence, Example, Finding, counted, passed
+from vernier.data.check.findings import Evidence, Example, Finding, passed
 from vernier.data.check.similar import connected
+from vernier.data.wording import counted
 
 _EXACT_REMEDY = (
     "remove all but one, or let --fix do it: copies count more than once in loss and measures, and a validation set "

@@ -74,8 +74,3 @@ def each(positions: Iterable[int], notes: Sequence[str] | None = None) -> tuple[
     """An example for each image, with its note."""
     listed = [int(position) for position in positions]
     return tuple(Example((position,), note) for position, note in zip(listed, notes or [""] * len(listed), strict=True))
-
-
-def counted(count: int, one: str, many: str = "") -> str:
-    """`1 image`, `2 images`: the number and the word; `many` where it is no plain s."""
-    return f"{count} {one if count == 1 else many or one + 's'}"

@@ -3,7 +3,8 @@
 import numpy as np
 
 from vernier.data.check.duplicates import exact_examples, near_examples
-from vernier.data.check.findings import Evidence, Finding, counted, passed
+from vernier.data.check.findings import Evidence, Finding, passed
+from vernier.data.wording import counted
 
 _EXACT_REMEDY = "at most one label is right: keep that copy, remove the others; --fix leaves all of them out"
 _NEAR_REMEDY = "look at them: where they show one thing, at most one label is right"

@@ -3,7 +3,8 @@
 import numpy as np
 
 from vernier.data.check.duplicates import exact_examples, near_examples
-from vernier.data.check.findings import Evidence, Finding, counted, passed
+from vernier.data.check.findings import Evidence, Finding, passed
+from vernier.data.wording import counted
 
 _SPLITS = ("train", "", "val", "test")
 _EXACT_REMEDY = "remove the copy that is trained on, or let --fix do it: measures on these images are too good"

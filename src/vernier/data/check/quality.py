@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from vernier.data.check.findings import Evidence, Finding, Severity, counted, each, passed
+from vernier.data.check.findings import Evidence, Finding, Severity, each, passed
 from vernier.data.check.pixel_format import WORDS
 from vernier.data.check.quality_limits import (
     BLANK_SPREAD,
@@ -15,6 +15,7 @@ from vernier.data.check.quality_limits import (
     DARK_END,
     GREY_CHROMA,
 )
+from vernier.data.wording import counted
 
 _LOOK: Final = "look at them: what can't be seen can't be learnt"
 _NORMAL: Final = 1.4826

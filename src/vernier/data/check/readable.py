@@ -6,10 +6,10 @@ from typing import Final
 
 import numpy as np
 
-from vernier.data.check.findings import Evidence, Example, Finding, counted, each, passed
+from vernier.data.check.findings import Evidence, Example, Finding, each, passed
 from vernier.data.check.scan import KINDS, NO_FILE
 from vernier.data.headers import Kind
-from vernier.data.wording import listed
+from vernier.data.wording import counted, listed
 
 _EXTENSIONS: Final[dict[Kind, tuple[str, ...]]] = {
     "JPEG": ("jpg", "jpeg", "jpe"),

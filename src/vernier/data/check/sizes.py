@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from vernier.data.check.findings import Evidence, Example, Finding, Severity, counted, each, passed
+from vernier.data.check.findings import Evidence, Example, Finding, Severity, each, passed
 from vernier.data.check.quality_limits import ODD_ASPECT, SMALL_FACTOR
+from vernier.data.wording import counted
 
 
 def describe_sizes(evidence: Evidence) -> dict[str, list[int]]:

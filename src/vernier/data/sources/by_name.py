@@ -15,6 +15,8 @@ from vernier.config.data import DataConfig
 from vernier.data.images import EncodedImages, ImageError
 from vernier.data.source import Source
 from vernier.data.sources.listing import ListedFile, Listing, make_source
+from vernier.data.wording import did_you_mean, listed
+from vernier.errors import ConfigError, ConfigProblem
 
 OLD_NAMES: Mapping[str, str] = {
     "caltech101": "torchvision:Caltech101",
@@ -76,6 +78,24 @@ def open_named(text: str, data: DataConfig) -> Source:
     from vernier.data.sources.tfds_sets import open_tfds
 
     return open_tfds(name, data)
+
+
+def check_arguments(source: str, data: DataConfig, known: Sequence[str]) -> None:
+    """Refuse arguments in `data.kwargs` that a source does not take.
+
+    Raises:
+        ConfigError: all of them.
+    """
+    problems = [
+        ConfigProblem(
+            f"data.kwargs.{key}",
+            f"{source} has no such argument.{did_you_mean(key, known)} It takes: {listed(known) or 'none'}",
+        )
+        for key in data.kwargs
+        if key not in known
+    ]
+    if problems:
+        raise ConfigError(problems)
 
 
 def source_from_parts(

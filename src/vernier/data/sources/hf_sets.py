@@ -10,7 +10,7 @@ from typing import Any
 
 from vernier.config.data import DataConfig
 from vernier.data.source import Source
-from vernier.data.sources.by_name import Part, source_from_parts
+from vernier.data.sources.by_name import Part, check_arguments, source_from_parts
 from vernier.data.wording import did_you_mean, listed
 from vernier.errors import ConfigError, ConfigProblem, DataError
 
@@ -26,7 +26,7 @@ def open_hf(name: str, data: DataConfig) -> Source:
         ConfigError: another argument, or a column that is not there.
         DataError: the library is missing, the data set is not here and can't be fetched, or has no images and labels.
     """
-    _check_arguments(name, data)
+    check_arguments(f"hf:{name}", data, _ARGUMENTS)
     splits = _load(name, data)
     features: Mapping[str, Any] = next(iter(splits.values())).features
     image = _column(features, data, "image", _is_image)
@@ -37,19 +37,6 @@ def open_hf(name: str, data: DataConfig) -> Source:
     version = " ".join(f"{split} {dataset._fingerprint}" for split, dataset in splits.items())
     short = Path(name).name or name
     return source_from_parts(f"hf-{short}", parts, class_names, multilabel, version, data)
-
-
-def _check_arguments(name: str, data: DataConfig) -> None:
-    problems = [
-        ConfigProblem(
-            f"data.kwargs.{key}",
-            f"hf:{name} has no such argument.{did_you_mean(key, _ARGUMENTS)} It takes: {listed(_ARGUMENTS)}",
-        )
-        for key in data.kwargs
-        if key not in _ARGUMENTS
-    ]
-    if problems:
-        raise ConfigError(problems)
 
 
 def _load(name: str, data: DataConfig) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from vernier.config.data import DataConfig
 from vernier.data.source import Source
-from vernier.data.sources.by_name import Part, source_from_parts
+from vernier.data.sources.by_name import Part, check_arguments, source_from_parts
 from vernier.data.sources.download import dataset_root
 from vernier.data.wording import did_you_mean, listed
 from vernier.errors import ConfigError, ConfigProblem, DataError
@@ -28,13 +28,7 @@ def open_tfds(name: str, data: DataConfig) -> Source:
         ConfigError: another argument, or a feature that is not there.
         DataError: the library is missing, or the data set is not here and can't be prepared.
     """
-    problems = [
-        ConfigProblem(f"data.kwargs.{key}", f"tfds:{name} has no such argument. It takes: {listed(_ARGUMENTS)}")
-        for key in data.kwargs
-        if key not in _ARGUMENTS
-    ]
-    if problems:
-        raise ConfigError(problems)
+    check_arguments(f"tfds:{name}", data, _ARGUMENTS)
     builder = _prepared(name, data)
     features = builder.info.features
     image, label = (_feature(features, data, purpose) for purpose in _ARGUMENTS)

@@ -17,10 +17,10 @@ import numpy as np
 from vernier.config.data import DataConfig
 from vernier.data.source import Source
 from vernier.data.sources.arrays import LabelledArray, source_from_array
-from vernier.data.sources.by_name import Part, source_from_parts
+from vernier.data.sources.by_name import Part, check_arguments, source_from_parts
 from vernier.data.sources.download import dataset_root
-from vernier.data.wording import did_you_mean, listed
-from vernier.errors import ConfigError, ConfigProblem, DataError
+from vernier.data.wording import listed
+from vernier.errors import DataError
 
 _SPLITS = ("train", "trainval", "val", "valid", "validation", "test")
 _TARGETS = ("targets", "_targets", "labels", "_labels")
@@ -39,7 +39,7 @@ def open_torchvision(name: str, data: DataConfig) -> Source:
     """
     kind = _class(name)
     arguments = inspect.signature(kind.__init__).parameters
-    _check_arguments(name, data, [key for key in arguments if key not in _OWN])
+    check_arguments(f"torchvision:{name}", data, [key for key in arguments if key not in _OWN])
     root = dataset_root(data) if data.root is not None else dataset_root(data) / "torchvision"
     splits = dict(_splits(name, kind, arguments, root, data))
     class_names = _class_names(splits)
@@ -61,19 +61,6 @@ def _class(name: str) -> Any:
         hint = f" Did you mean torchvision:{close}?" if close else f" There are: {listed(sorted(known))}"
         raise DataError(f"data.source=torchvision:{name}: torchvision has no such data set.{hint}")
     return getattr(datasets, name)
-
-
-def _check_arguments(name: str, data: DataConfig, known: Sequence[str]) -> None:
-    problems = [
-        ConfigProblem(
-            f"data.kwargs.{key}",
-            f"torchvision:{name} has no such argument.{did_you_mean(key, known)} It takes: {listed(known) or 'none'}",
-        )
-        for key in data.kwargs
-        if key not in known
-    ]
-    if problems:
-        raise ConfigError(problems)
 
 
 def _splits(
