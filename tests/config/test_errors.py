@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from config_strategies import json_values
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from vernier.config.fields import all_fields
@@ -55,6 +55,7 @@ ANY_VALUES = json_values | st.text("0123456789.-+e/%stp{}[],: ", max_size=9).map
 
 @settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(KEYS), ANY_VALUES, max_size=4))
+@example({"augment.progressive.sizes": [[]]})
 def test_whatever_is_wrong_is_said_in_plain_words(mapping):
     try:
         config_from_mapping(mapping)

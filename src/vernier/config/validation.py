@@ -153,12 +153,16 @@ def _report_field(field: FieldInfo, value: Any, place: Place, locations: Sequenc
             findings.add(place, f"is missing; it must be {describe_field(field)}")
         return
     item = item_type(field.annotation)
-    indices = {part for location in locations for part in location if isinstance(part, int)}
+    indices = {part for location in locations for part in _outermost_index(location)}
     if item is None or not indices or not isinstance(value, list | tuple):
         findings.add(place, _wrong_value(value, field.annotation, field.metadata))
         return
     for index in sorted(indices):
         findings.add((*place, index), _wrong_value(value[index], item, ()))
+
+
+def _outermost_index(location: Place) -> list[int]:
+    return [part for part in location if isinstance(part, int)][:1]
 
 
 def _wrong_value(value: Any, annotation: Any, metadata: Sequence[Any]) -> str:
