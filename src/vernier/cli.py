@@ -24,6 +24,7 @@ from vernier.errors import VernierError
 _SOON = 10
 """So many networks are built without saying that it takes time."""
 _WIDEST_PLOT = 120
+_CONFIG_BENCHMARKS = ("train", "pipeline")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -167,30 +168,19 @@ def _compare(words: list[str]) -> int:
 
 
 def _predict(words: list[str]) -> int:
-    from vernier import api
-    from vernier.deploy import predict as writing
+    from vernier.cli_predict import predict
 
-    as_json, probabilities = take_switch(words, "--json"), take_switch(words, "--probabilities")
-    trust = take_switch(words, "--trust")
-    csv, jsonl = take_value(words, "--csv"), take_value(words, "--jsonl")
-    top_k, batch_size = take_count(words, "predict", "--top-k", 1), take_count(words, "predict", "--batch-size", 32)
-    bundle = take_path(words, "predict", "BUNDLE or RUN")
-    result = api.predict(bundle, words, top_k=top_k, batch_size=batch_size, trust=trust)
-    if csv:
-        writing.write_csv(Path(csv), result, probabilities=probabilities)
-    if jsonl:
-        writing.write_json_lines(Path(jsonl), result, probabilities=probabilities)
-    if as_json:
-        _print_json(writing.to_json(result, probabilities=probabilities))
-    else:
-        print(writing.to_text(result))
-    return 1 if result.failures else 0
+    return predict(words)
 
 
 def _benchmark(words: list[str]) -> int:
     as_json, end_to_end = take_switch(words, "--json"), take_switch(words, "--end-to-end")
+    if words and words[0] not in _CONFIG_BENCHMARKS and Path(words[0]).exists():
+        from vernier.cli_benchmark_model import benchmark_model
+
+        return benchmark_model(words, as_json=as_json)
     seconds = take_seconds(words)
-    what = take_choice(words, "benchmark", "what to measure", ("train", "pipeline"))
+    what = take_choice(words, "benchmark", "what to measure", _CONFIG_BENCHMARKS)
     from vernier import api
     from vernier.config.overrides import split_config_argument
 
@@ -261,6 +251,42 @@ def _check(words: list[str]) -> int:
     from vernier.cli_check import check
 
     return check(words)
+
+
+def _export(words: list[str]) -> int:
+    from vernier.cli_export import export
+
+    return export(words)
+
+
+def _quantize(words: list[str]) -> int:
+    from vernier.cli_quantize import quantize
+
+    return quantize(words)
+
+
+def _footprint(words: list[str]) -> int:
+    from vernier.cli_footprint import footprint
+
+    return footprint(words)
+
+
+def _chain(words: list[str]) -> int:
+    from vernier.cli_chain import chain
+
+    return chain(words)
+
+
+def _calibrate(words: list[str]) -> int:
+    from vernier.cli_calibrate import calibrate
+
+    return calibrate(words)
+
+
+def _card(words: list[str]) -> int:
+    from vernier.cli_card import card
+
+    return card(words)
 
 
 def _models(words: list[str]) -> int:
@@ -339,6 +365,12 @@ _VERBS: dict[str, Callable[[list[str]], int]] = {
     "convert": _convert,
     "preview": _preview,
     "check": _check,
+    "export": _export,
+    "quantize": _quantize,
+    "footprint": _footprint,
+    "chain": _chain,
+    "calibrate": _calibrate,
+    "card": _card,
     "models": _models,
     "config": _config,
 }

@@ -20,6 +20,12 @@ usage: vernier VERB ...
   preview [CONFIG.yaml] [key=value ...]
                                        a picture of what an augmentation list does
   convert SOURCE OUT                   a data set as TFRecord files, tar shards or a decoded store
+  export BUNDLE|RUN                    a model as an ONNX or .pt2 file, preprocessing inside
+  quantize BUNDLE|RUN|MODEL.onnx       a model of 8-bit integers, compared with the float one
+  footprint BUNDLE|RUN|MODEL.onnx      flash, RAM and operations on a device; does it fit a board?
+  chain LETTERS CONFIG.yaml            t train, e evaluate, q quantize, b benchmark, in this order
+  calibrate BUNDLE|RUN                 temperature and the confidence from which an answer counts
+  card BUNDLE|RUN                      a page that describes a model and how to load it
   models [PATTERN] | show NAME         names for model=NAME, with what they cost; the layers of one
   config [CONFIG.yaml] [key=value ...] show a config with its defaults; --schema prints the JSON Schema
 
@@ -98,6 +104,18 @@ Draws the learning rate (and momentum, where the schedule changes it) to a pictu
 does not name another, and to the terminal. --csv writes epoch,step,lr, a row for every optimizer step; both count
 from 1. A run's config.yaml is a config too. The data is opened to count its training images, and not decoded;
 --images says how many there are, --steps-per-epoch how many optimizer steps an epoch has: then no data is needed.""",
+    "export": """\
+usage: vernier export BUNDLE|RUN [key=value ...]""",
+    "quantize": """\
+usage: vernier quantize BUNDLE|RUN|MODEL.onnx [key=value ...]""",
+    "footprint": """\
+usage: vernier footprint BUNDLE|RUN|MODEL.onnx [key=value ...]""",
+    "chain": """\
+usage: vernier chain LETTERS CONFIG.yaml [key=value ...]""",
+    "calibrate": """\
+usage: vernier calibrate BUNDLE|RUN [key=value ...]""",
+    "card": """\
+usage: vernier card BUNDLE|RUN [key=value ...]""",
     "models": """\
 usage: vernier models [PATTERN] [--classes N] [--input-size H W [C]] [--provider zoo|timm|torchvision] [--json]
        vernier models show NAME [--classes N] [--input-size H W [C]] [--frozen SPEC] [key=value ...] [--json]

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from torchvision.transforms.v2 import functional as tv
 
-from vernier.augment.preprocess import Preprocessing, compile_preprocessing, preprocess_tensor
+from vernier.augment.preprocess import Preprocessing, compile_preprocessing
+from vernier.augment.preprocess_tensor import preprocess_tensor
 from vernier.config.augment import CentralCrop, Normalize, Rescale, Resize
 from vernier.errors import ConfigError, ModelError
 

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any, final
 
 import numpy as np
-import torch
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from vernier.augment.resample import AxisStep, Kernel, axis_matrix, banded_axis, resample
+from vernier.augment.resample import AxisStep, Kernel, banded_axis, resample
 from vernier.config.augment import AnyOperation, CentralCrop, Normalize, Rescale, Resize
 from vernier.config.operations.base import ResizeKernel
 from vernier.errors import ConfigError, ConfigProblem, ModelError
@@ -118,20 +117,6 @@ def compile_preprocessing(
     scale, offset = _affine(operations, channels)
     fills = [operation.fill for operation in geometry if isinstance(operation.fill, int)]
     return Preprocessing(channels, geometry, interpolation, fills[0] if fills else fill, scale, offset)
-
-
-def preprocess_tensor(preprocessing: Preprocessing, image: torch.Tensor) -> torch.Tensor:
-    """The same computation in torch, with whole matrices: uint8 (C, H, W) to float32 (C, height, width)."""
-    _, height, width = image.shape
-
-    def as_tensor(values: np.ndarray | tuple[float, ...]) -> torch.Tensor:
-        return torch.as_tensor(values, dtype=torch.float32, device=image.device)
-
-    rows, columns = axis_steps(preprocessing.geometry, (height, width), preprocessing.interpolation)
-    vertical, horizontal = as_tensor(axis_matrix(rows, height)), as_tensor(axis_matrix(columns, width))
-    values = vertical @ (image.float() - preprocessing.fill) @ horizontal.T + preprocessing.fill
-    scale, offset = (as_tensor(each)[:, None, None] for each in (preprocessing.scale, preprocessing.offset))
-    return values * scale + offset
 
 
 def axis_steps(

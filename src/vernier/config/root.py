@@ -7,9 +7,11 @@ from vernier.config.base import Section
 from vernier.config.callbacks import CallbacksConfig
 from vernier.config.data import DataConfig
 from vernier.config.evaluate import EvaluateConfig
+from vernier.config.export import ExportConfig
 from vernier.config.loss import AutoLossConfig, LossConfig
 from vernier.config.model import ModelConfig
 from vernier.config.optimizer import AdamWConfig, OptimizerConfig
+from vernier.config.quantize import QuantizeConfig
 from vernier.config.run import RunConfig
 from vernier.config.scenario import ScenarioConfig
 from vernier.config.schedule import CosineConfig, ScheduleConfig
@@ -36,5 +38,7 @@ class Config(Section):
     `{top3: {name: multiclass_accuracy, top_k: 3, average: micro}}`."""
     evaluate: EvaluateConfig = EvaluateConfig()
     track: TrackConfig = TrackConfig()
+    export: ExportConfig = ExportConfig()
+    quantize: QuantizeConfig = QuantizeConfig()
     scenario: ScenarioConfig | None = None
     run: RunConfig = RunConfig()

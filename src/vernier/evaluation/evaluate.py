@@ -13,14 +13,12 @@ from vernier.config.evaluate import EvaluateConfig
 from vernier.data.images import ImageError
 from vernier.data.source import Source
 from vernier.data.sources import open_source
-from vernier.data.splits import split_source
 from vernier.data.store_base import BadImage, check_bad
-from vernier.data.tables import read_rows
-from vernier.data.wording import did_you_mean, listed
-from vernier.errors import DataError
+from vernier.data.wording import listed
 from vernier.evaluation.classifier import load_classifier
 from vernier.evaluation.evaluators import Evaluator, make_evaluators, with_evaluators
 from vernier.evaluation.metrics import Measures, measure
+from vernier.evaluation.part import open_part
 from vernier.evaluation.reading import LenientImages
 from vernier.evaluation.tables import write_confusion_matrix, write_per_class, write_predictions
 from vernier.evaluation.torchmetrics_metrics import make_metrics
@@ -28,7 +26,6 @@ from vernier.evaluation.words import several
 from vernier.models.task import Task
 
 _BATCH_SIZE = 32
-_PARTS = ("train", "val", "test")
 
 
 @final
@@ -111,11 +108,8 @@ def evaluate_bundle(
     task = classifier.task
     user_metrics = make_metrics(metrics or {}, task, evaluate)
     evaluators = (*make_evaluators(evaluate.evaluators), *evaluators)
-    channels = classifier.preprocessing.channels
-    values = classifier.preprocessing.value_range
-    source = open_data(data.model_copy(update={"channels": channels, "value_range": values, "task": task.name}))
-    targets, missing = _bundle_targets(source, task)
-    part, positions = _choose(bundle_path, source, data, split)
+    chosen = open_part(bundle_path, data, task, classifier.preprocessing, split=split, open_data=open_data)
+    source, targets, part, positions = chosen.source, chosen.targets, chosen.part, chosen.positions
     images = LenientImages(source.images)
     logits = classifier.logits(images, positions, batch_size=_batch_size(data), threads=_threads(data))
     check_bad([BadImage(*item) for item in sorted(images.errors.items())], len(positions), data.on_bad_image)
@@ -126,9 +120,9 @@ def evaluate_bundle(
     measures = with_evaluators(measures, evaluators, keys, task)
     if output is not None:
         _write_tables(output, part, keys, logits, targets[positions], task, measures)
-    which = _which(part, measures.n, source, missing)
+    which = _which(part, measures.n, source, chosen.missing)
     unreadable = tuple(error for _, error in sorted(images.errors.items()))
-    return EvaluationReport(bundle_path, source.name, part, which, measures, missing, unreadable)
+    return EvaluationReport(bundle_path, source.name, part, which, measures, chosen.missing, unreadable)
 
 
 def _batch_size(data: DataConfig) -> int:
@@ -138,70 +132,6 @@ def _batch_size(data: DataConfig) -> int:
 
 def _threads(data: DataConfig) -> int:
     return torch.get_num_threads() if data.threads == "auto" else data.threads
-
-
-def _bundle_targets(source: Source, task: Task) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The source's targets in the bundle's order of classes, and the classes that the source lacks."""
-    unknown = [name for name in source.class_names if name not in task.class_names]
-    if unknown:
-        hint = did_you_mean(unknown[0], task.class_names)
-        raise DataError(
-            f"{source.name} has classes that the bundle does not know: {listed(unknown)}.{hint} The bundle's "
-            f"classes are {listed(task.class_names)}; choose the data's with data.class_names"
-        )
-    if source.multilabel != (task.name == "multilabel"):
-        kinds = ("one label an image", "several labels an image")
-        raise DataError(
-            f"{source.name} has {kinds[source.multilabel]}, but the bundle was trained on "
-            f"{kinds[not source.multilabel]}; take data of the same kind"
-        )
-    places = np.array([task.class_names.index(name) for name in source.class_names])
-    missing = tuple(name for name in task.class_names if name not in source.class_names)
-    if not source.multilabel:
-        return places[source.targets], missing
-    targets = np.zeros((len(source.targets), len(task.class_names)), dtype=np.uint8)
-    targets[:, places] = source.targets
-    return targets, missing
-
-
-def _choose(path: Path, source: Source, data: DataConfig, split: str | None) -> tuple[str, np.ndarray]:
-    """The part to measure and its positions, int64."""
-    if split not in (None, "all", *_PARTS):
-        raise DataError(f"split={split}: choose train, val, test or all")
-    if split == "all":
-        return "all", np.arange(len(source.targets))
-    names = _known_parts(path, source, data)
-    if split is None:
-        part = next((part for part in ("test", "val") if part in names), None)
-        return ("all", np.arange(len(names))) if part is None else (part, np.flatnonzero(names == part))
-    drawn = getattr(split_source(source, data), split) if "" in names else np.flatnonzero(names == split)
-    if len(drawn) == 0:
-        raise DataError(f"split={split}: {source.name} has no {split} images; choose another one, or all")
-    return split, drawn
-
-
-def _known_parts(path: Path, source: Source, data: DataConfig) -> np.ndarray:
-    """The part of each sample that a split file or the source names, (N,); empty strings for none."""
-    if data.split.file is not None:
-        split = split_source(source, data)
-        names = np.full(len(source.targets), "", dtype="<U5")
-        for part in _PARTS:
-            names[getattr(split, part)] = part
-        return names
-    saved = _saved_parts([path / "split.csv", path.parent / "split.csv"], source, data)
-    return np.array(source.split, dtype="<U5") if saved is None else saved
-
-
-def _saved_parts(files: Sequence[Path], source: Source, data: DataConfig) -> np.ndarray | None:
-    """The parts that a run gave these very images and labels, from its split.csv; None for other data."""
-    file = next((file for file in files if file.is_file()), None)
-    if file is None:
-        return None
-    saved = {(key, label): part for key, label, part in read_rows(file, "split.csv")[1:]}
-    samples = list(zip(source.keys(), source.labels(), strict=True))
-    # A run that skipped unreadable images does not list them.
-    same = saved.keys() <= set(samples) if data.on_bad_image == "skip" else saved.keys() == set(samples)
-    return np.array([saved.get(sample, "") for sample in samples], dtype="<U5") if same else None
 
 
 def _which(part: str, n: int, source: Source, missing: Sequence[str]) -> str:

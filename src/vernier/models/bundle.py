@@ -41,6 +41,7 @@ class BundleInfo:
         metrics: what was measured with these weights; anything JSON can hold, NaN becomes None.
         versions: packages and their versions at the time of saving.
         provenance: what made it: seed, hashes of config and data, the revision of the code around it.
+        reject_threshold: confidence below which an image is `unknown`; None for never.
     """
 
     architecture: Architecture
@@ -52,6 +53,7 @@ class BundleInfo:
     metrics: dict[str, Any]
     versions: dict[str, str]
     provenance: dict[str, Any] = field(default_factory=dict)
+    reject_threshold: float | None = None
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 

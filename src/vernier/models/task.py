@@ -2,12 +2,13 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal, final
+from typing import TYPE_CHECKING, Literal, final
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn import functional
+
+if TYPE_CHECKING:
+    # Exported models are used without torch, and their answers are this module's too.
+    from torch import Tensor
 
 TaskName = Literal["multiclass", "binary", "multilabel"]
 
@@ -35,7 +36,7 @@ class Task(ABC):
         return len(self.class_names)
 
     @abstractmethod
-    def evaluation_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def evaluation_loss(self, logits: "Tensor", targets: "Tensor") -> "Tensor":
         """What evaluation reports, whatever training minimises: the cross-entropy, float32 (N,).
 
         Args:
@@ -44,11 +45,11 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def targets(self, targets: np.ndarray) -> Tensor:
+    def targets(self, targets: np.ndarray) -> "Tensor":
         """Rows of `Source.targets` as the loss takes them."""
 
     @abstractmethod
-    def probabilities(self, logits: Tensor) -> Tensor:
+    def probabilities(self, logits: "Tensor") -> "Tensor":
         """float32 (N, C) from logits (N, num_outputs)."""
 
     @abstractmethod
@@ -60,7 +61,7 @@ class Task(ABC):
         """The probability of each decision, (N,); multilabel: of the least certain of its C decisions."""
 
     @abstractmethod
-    def correct(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def correct(self, logits: "Tensor", targets: "Tensor") -> "Tensor":
         """bool (N,): whether the whole decision is right; targets as the loss takes them."""
 
     @abstractmethod
@@ -77,15 +78,19 @@ class Multiclass(Task):
         """`multiclass`."""
         return "multiclass"
 
-    def evaluation_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def evaluation_loss(self, logits: "Tensor", targets: "Tensor") -> "Tensor":
         """Softmax cross-entropy, float32 (N,)."""
+        from torch.nn import functional
+
         return functional.cross_entropy(logits.float(), targets, reduction="none")
 
-    def targets(self, targets: np.ndarray) -> Tensor:
+    def targets(self, targets: np.ndarray) -> "Tensor":
         """int64 (N,)."""
+        import torch
+
         return torch.from_numpy(targets.astype(np.int64))
 
-    def probabilities(self, logits: Tensor) -> Tensor:
+    def probabilities(self, logits: "Tensor") -> "Tensor":
         """Softmax, float32 (N, C)."""
         return logits.float().softmax(dim=1)
 
@@ -97,7 +102,7 @@ class Multiclass(Task):
         """The highest probability, (N,)."""
         return np.asarray(probabilities.max(axis=1))
 
-    def correct(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def correct(self, logits: "Tensor", targets: "Tensor") -> "Tensor":
         """bool (N,): the most probable class is the target."""
         return logits.argmax(dim=1) == targets
 
@@ -120,16 +125,20 @@ class Binary(Task):
         """One: the logit of the second class."""
         return 1
 
-    def evaluation_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def evaluation_loss(self, logits: "Tensor", targets: "Tensor") -> "Tensor":
         """Sigmoid cross-entropy, float32 (N,)."""
         return _binary_cross_entropy(logits.squeeze(1), targets)
 
-    def targets(self, targets: np.ndarray) -> Tensor:
+    def targets(self, targets: np.ndarray) -> "Tensor":
         """float32 (N,)."""
+        import torch
+
         return torch.from_numpy(targets.astype(np.float32))
 
-    def probabilities(self, logits: Tensor) -> Tensor:
+    def probabilities(self, logits: "Tensor") -> "Tensor":
         """Of the negative and the positive class, float32 (N, 2)."""
+        import torch
+
         return torch.cat([-logits, logits], dim=1).float().sigmoid()
 
     def decide(self, probabilities: np.ndarray) -> np.ndarray:
@@ -140,7 +149,7 @@ class Binary(Task):
         """The probability of the predicted class, (N,)."""
         return np.take_along_axis(probabilities, self.decide(probabilities)[:, None], axis=1)[:, 0]
 
-    def correct(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def correct(self, logits: "Tensor", targets: "Tensor") -> "Tensor":
         """bool (N,): on the right side of the threshold."""
         return (logits.squeeze(1).float().sigmoid() >= self.threshold) == (targets > 0.5)
 
@@ -158,15 +167,17 @@ class Multilabel(Task):
         """`multilabel`."""
         return "multilabel"
 
-    def evaluation_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def evaluation_loss(self, logits: "Tensor", targets: "Tensor") -> "Tensor":
         """Sigmoid cross-entropy, the mean over the labels; float32 (N,)."""
         return _binary_cross_entropy(logits, targets).mean(dim=1)
 
-    def targets(self, targets: np.ndarray) -> Tensor:
+    def targets(self, targets: np.ndarray) -> "Tensor":
         """float32 (N, C)."""
+        import torch
+
         return torch.from_numpy(targets.astype(np.float32))
 
-    def probabilities(self, logits: Tensor) -> Tensor:
+    def probabilities(self, logits: "Tensor") -> "Tensor":
         """Sigmoids, float32 (N, C); rows need not sum to 1."""
         return logits.float().sigmoid()
 
@@ -179,7 +190,7 @@ class Multilabel(Task):
         of_decision = np.where(self.decide(probabilities) == 1, probabilities, 1 - probabilities)
         return np.asarray(of_decision.min(axis=1))
 
-    def correct(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def correct(self, logits: "Tensor", targets: "Tensor") -> "Tensor":
         """bool (N,): every label on the right side of the threshold."""
         return ((logits.float().sigmoid() >= self.threshold) == (targets > 0.5)).all(dim=1)
 
@@ -195,5 +206,7 @@ def make_task(name: TaskName, class_names: tuple[str, ...], *, threshold: float 
     return kinds[name](class_names, threshold)
 
 
-def _binary_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+def _binary_cross_entropy(logits: "Tensor", targets: "Tensor") -> "Tensor":
+    from torch.nn import functional
+
     return functional.binary_cross_entropy_with_logits(logits.float(), targets, reduction="none")

@@ -1,0 +1,1 @@
+"""Which pixels a decision rests on."""

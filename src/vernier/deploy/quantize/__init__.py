@@ -1,0 +1,1 @@
+"""From float networks to networks of 8-bit integers."""
