@@ -2,7 +2,7 @@
 
 import platform
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 from vernier import __version__
 
@@ -16,6 +16,7 @@ _PACKAGES = (
     "simplejpeg",
     "pillow",
 )
+_OPTIONAL = ("onnx", "onnxruntime")
 
 
 @cache
@@ -25,4 +26,12 @@ def versions() -> dict[str, str]:
         "vernier": __version__,
         "python": platform.python_version(),
         **{name: version(name) for name in _PACKAGES},
+        **{name: found for name in _OPTIONAL if (found := _installed(name)) is not None},
     }
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

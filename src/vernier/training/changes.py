@@ -65,6 +65,8 @@ IDENTITY_FREE = (
     "train.checkpoint_every",
     "train.log_every",
     "track",
+    "export",
+    "quantize",
     "run",
 )
 """Settings that do not make a run another run: the same command with others of them continues it."""
