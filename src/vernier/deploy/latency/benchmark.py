@@ -12,7 +12,7 @@ import torch
 from vernier.deploy.latency.candidates import Call, Candidate
 from vernier.deploy.latency.energy import EnergyCounter
 from vernier.deploy.latency.timing import Latency, summarize, time_block
-from vernier.evaluation.tables import aligned
+from vernier.evaluation.plain_tables import aligned
 from vernier.versions import versions
 
 _WARM_UP: Final = 5

@@ -101,9 +101,8 @@ class OnnxCandidate:
         taken = session.get_inputs()[0]
         shape = [size if isinstance(size, int) else None for size in taken.shape]
         if shape[0] not in (None, batch_size):
-            raise ModelError(
-                f"{self.name}: takes {shape[0]} images at once, not {batch_size}; export.batch_size=dynamic"
-            )
+            remedy = "export it with export.batch_size=dynamic, or give --batch-sizes"
+            raise ModelError(f"{self.name}: takes {shape[0]} images at once, not {batch_size}; {remedy}")
         dtype = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8, "tensor(int8)": np.int8}[taken.type]
         return _pixels((batch_size, *self._open_sizes(shape[1:])), dtype)
 
