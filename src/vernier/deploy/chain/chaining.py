@@ -1,0 +1,68 @@
+"""A chain on a model, from its letters to its report."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from vernier.config.flat import flatten
+from vernier.config.loading import LoadedConfig
+from vernier.deploy.chain.end import ChainEnd
+from vernier.deploy.chain.order import read_chain
+from vernier.deploy.chain.report import write_chain_page
+from vernier.deploy.chain.run import run_chain
+from vernier.deploy.chain.steps import Subject, Verbs, chain_action
+from vernier.deploy.places import default_file
+
+RECORD_FILE: Final = "chain.json"
+PAGE_FILE: Final = "chain.html"
+_CONFIG_ENDINGS: Final = (".yaml", ".yml")
+_SECTIONS: Final = ("evaluate", "export", "quantize")
+
+
+def is_config(path: Path) -> bool:
+    """Whether it is a config file by its name."""
+    return path.suffix in _CONFIG_ENDINGS
+
+
+def chain_model(letters: str, model: Path, overrides: Sequence[str], verbs: Verbs, directory: Path | None) -> ChainEnd:
+    """Do all letters but `t`, and write chain.json and chain.html.
+
+    Args:
+        letters: Of the whole chain.
+        model: A run, a bundle or a float ONNX file.
+        overrides: Settings that the steps take.
+        verbs: What does the steps.
+        directory: For what is written; None for the run itself, else a directory beside the model.
+
+    Raises:
+        VernierError: Anything wrong with the model, the data or the directory.
+    """
+    place = _directory(model) if directory is None else directory
+    place.mkdir(parents=True, exist_ok=True)
+    config = model / "config.yaml"
+    settings = {
+        "overrides": list(overrides),
+        "config": config.read_text(encoding="utf-8") if config.is_file() else None,
+    }
+    steps = [step for step in read_chain(letters) if step.letter != "t"]
+    action = chain_action(Subject(model, place, settings), verbs)
+    record = run_chain(letters, steps, place / RECORD_FILE, action, _say)
+    write_chain_page(place / PAGE_FILE, record, model.resolve().name)
+    return ChainEnd(record, place)
+
+
+def deployment_overrides(loaded: LoadedConfig) -> list[str]:
+    """What was given for the steps after the training, as `key=value`."""
+    given = flatten(loaded.given).items()
+    return [f"{key}={json.dumps(value)}" for key, value in given if key.partition(".")[0] in _SECTIONS]
+
+
+def _say(line: str) -> None:
+    print(f"chain: {line}", file=sys.stderr, flush=True)
+
+
+def _directory(model: Path) -> Path:
+    """The run itself; `MODEL_chain` beside a bundle or a file."""
+    return model if (model / "config.yaml").is_file() else default_file(model, "_chain")
