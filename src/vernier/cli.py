@@ -149,7 +149,7 @@ def _evaluate(words: list[str]) -> int:
     as_json = take_switch(words, "--json")
     trust = take_switch(words, "--trust")
     split, output = take_value(words, "--split"), take_value(words, "--output")
-    bundle = take_path(words, "evaluate", "BUNDLE or RUN")
+    bundle = take_path(words, "evaluate", "BUNDLE, RUN or ONNX file")
     report = api.evaluate(bundle, *words, split=split, output=Path(output) if output else None, trust=trust)
     if as_json:
         _print_json(report.to_json())

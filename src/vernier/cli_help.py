@@ -8,7 +8,8 @@ usage: vernier VERB ...
                                        train; data=DIR is enough
   resume RUN [key=value ...]           go on with an interrupted or finished run
   evaluate BUNDLE|RUN [data=DIR]       measure a model on a data set
-  predict BUNDLE|RUN IMAGE|DIR ...     classify images
+  predict BUNDLE|RUN|MODEL.onnx IMAGE|DIR ...
+                                       classify images; --watch for those to come
   compare A B [data=DIR]               two models on the same images: is one better?
   benchmark train|pipeline [CONFIG.yaml] [key=value ...]
                                        images per second of training steps or of the input pipeline
@@ -57,18 +58,34 @@ usage: vernier resume RUN [key=value ...] [--json]
 
 Goes on with an interrupted run, or with a finished one for more epochs: vernier resume RUN train.epochs=30""",
     "evaluate": """\
-usage: vernier evaluate BUNDLE|RUN [data=DIR] [key=value ...] [--split train|val|test|all] [--output DIR]
-                        [--trust] [--json]
+usage: vernier evaluate BUNDLE|RUN|MODEL.onnx [data=DIR] [key=value ...] [--split train|val|test|all]
+                        [--output DIR] [--trust] [--json]
 
-Measures a model on class folders or any other source. Without `data`, a run is measured on its own data.
+  vernier evaluate runs/flowers/2026-01-01_10-00-00
+  vernier evaluate other.onnx data=photos 'data.class_names=[cat,dog]' 'augment.eval=[Resize,Rescale]'
+
+Measures a model on class folders or any other source. Without `data`, a run and what is in RUN/export are measured on
+the run's own data. ONNX files of other programs need their classes and preprocessing, as in the second line.
 --output writes predictions, per-class figures and the confusion matrix there. --trust imports your own code when
 the model, or what a run is measured by, is made by it.""",
     "predict": """\
-usage: vernier predict BUNDLE|RUN IMAGE|DIR ... [--top-k N] [--probabilities] [--csv FILE] [--jsonl FILE]
-                       [--batch-size N] [--trust] [--json]
+usage: vernier predict BUNDLE|RUN|MODEL.onnx IMAGE|DIR|PATTERN|@LIST ... [options]
+       vernier predict BUNDLE|RUN|MODEL.onnx -                        paths on standard input, a line each
+       vernier predict BUNDLE|RUN|MODEL.onnx DIR ... --watch [--interval S]
 
-Classifies images. Files that can't be read are listed at the end, with exit status 1. --trust imports your own code
-when the model is made by it.""",
+Classifies images, any number of them. Files that can't be read are listed at the end, with exit status 1.
+
+  --csv F, --jsonl F, --parquet F   a row an image, instead of the table on the screen; F.part until all is done
+  --top-k N                         the N most probable classes; --probabilities: those of all classes in the files
+  --annotate DIR                    pictures with class and confidence, under the names that the images have
+  --explain DIR                     pictures of what the answer rests on (Grad-CAM); not of ONNX files
+  --reject C                        below confidence C the prediction is `unknown`; the model's own C else, 0 for never
+  --levels A B                      a column `level`: low below confidence A, medium below B, else high
+  --watch                           goes on with images that come into DIR until Ctrl-C; rows are appended.
+                                    --interval S: looks every S seconds (default 1)
+  --batch-size N, --threads N, --device D, --trust (import your own code when the model is made by it), --json
+
+An ONNX file from elsewhere has to be described: data.class_names=[cat,dog] augment.eval=[...]""",
     "compare": """\
 usage: vernier compare A B [data=DIR] [key=value ...] [--split test|val|train|all] [--trust] [--json]
 
@@ -81,12 +98,18 @@ Compares what two models say of the same images: the difference of accuracy and 
 files of predictions; with `data`, bundles too, which are measured on it first.""",
     "benchmark": """\
 usage: vernier benchmark train|pipeline [CONFIG.yaml] [key=value ...] [--seconds S] [--end-to-end] [--json]
+       vernier benchmark RUN|BUNDLE|FILE.onnx ... [--batch-sizes 1,32] [--threads 1,2] [--seconds S] [--compile]
+                        [--image-size H,W] [--trust] [--json]
 
 train: optimizer steps on a batch that lies on the device; --end-to-end takes batches from the loader, tells how much
 of the time the steps wait for them, and compares.
 pipeline: from file or store to the normalised float batch that the first layer receives.
 Both print images per second, step times, ms of each stage and the memory peak. --seconds (default 10) bounds it all,
-warm-up included, once the data set is open and the speed settings are chosen (train.speed=off does without).""",
+warm-up included, once the data set is open and the speed settings are chosen (train.speed=off does without).
+
+RUN, BUNDLE: ms a call of the network in torch, in onnxruntime, and in 8 bits after `vernier quantize`, in turns, for
+each number of images and threads; --compile adds torch.compile, which takes a minute. Files: as they are, beside each
+other. --seconds (default 2) is for each of them in each setting. Energy is shown where the system counts it.""",
     "find": """\
 usage: vernier find batch_size|lr [CONFIG.yaml] [key=value ...] [--json]
 
@@ -105,17 +128,80 @@ does not name another, and to the terminal. --csv writes epoch,step,lr, a row fo
 from 1. A run's config.yaml is a config too. The data is opened to count its training images, and not decoded;
 --images says how many there are, --steps-per-epoch how many optimizer steps an epoch has: then no data is needed.""",
     "export": """\
-usage: vernier export BUNDLE|RUN [key=value ...]""",
+usage: vernier export BUNDLE|RUN [key=value ...] [--format onnx|pt2] [--output FILE] [--which best|final]
+                      [--parity N|all|0] [data=DIR] [--trust] [--json]
+
+  vernier export runs/photos/2026-01-01_10-00-00
+  vernier export BUNDLE --output cats.onnx export.layout=nchw data=photos
+  vernier export RUN --format pt2 export.image_size=[480,640]
+
+Writes a model for other programs: uint8 images in, probabilities out, classes and preprocessing in the metadata;
+export.raw=true writes the network alone. The file is RUN/export/best.onnx when --output names no other. It is run on
+256 validation images (--parity N: on N; all: on all; 0: on none) and compared with the bundle; where a probability is
+further off than export.tolerance, the file is not kept, with exit status 1. Without data the images are random.
+--trust imports your own code when the model, or the run's scenario, is made by it. `vernier train --help export` tells
+of all keys, docs/export.md of the rest.""",
     "quantize": """\
-usage: vernier quantize BUNDLE|RUN|MODEL.onnx [key=value ...]""",
+usage: vernier quantize BUNDLE|RUN|MODEL.onnx [key=value ...] [--max-drop P] [--split test|val] [--layers]
+                        [--output FILE.onnx] [--trust] [--json]
+
+  vernier quantize runs/flowers/2026-01-01_10-00-00 --max-drop 1
+  vernier quantize RUN quantize.mode=auto
+  vernier quantize BUNDLE data=photos quantize.granularity=per_tensor
+
+Makes a model of 8-bit integers, RUN/export/best_int8.onnx, by ranges from training images, and measures it beside the
+float one on the test images, else the validation images: accuracy, agreement, loss, calibration, size, latency, RAM
+and flash. Without `data` a run is calibrated and measured on its own data.
+--max-drop P: more than P points of accuracy lost is exit status 1; the file is then named .failed.onnx, and the layers
+that lose most are told. --layers tells the noise of all layers. quantize.mode=auto searches granularity, calibration
+and layers left in float for the smallest model that loses at most P (1 when not given). --trust imports your own code
+when the model is made by it. docs/quantization.md tells what to do when too much is lost.""",
     "footprint": """\
-usage: vernier footprint BUNDLE|RUN|MODEL.onnx [key=value ...]""",
+usage: vernier footprint BUNDLE|RUN|MODEL.onnx|CONFIG.yaml|model=NAME [key=value ...] [--board NAME]
+                         [--precision int8|float32] [--classes N] [--layers] [--picture FILE.png] [--csv FILE]
+                         [--no-st-tool] [--trust] [--json]
+       vernier footprint --boards [--json]
+
+  vernier footprint RUN --board STM32H747I-DISCO
+  vernier footprint best_int8.onnx --layers --picture memory.png
+  vernier footprint model=mobilenet_v2 model.alpha=0.35 data.image_size=128 --classes 5
+
+Flash (weights and biases), RAM (activations, under a stated plan) and multiplications of a network, without a board and
+without an account. A float network is counted in 8-bit integers, as a device would run it, unless --precision float32
+says otherwise; a quantized graph is counted as it is. Preprocessing is left to the host. A network by name needs no
+training; --classes is 1000 when there is no data.
+--board adds what ST's runtime takes and the time for an image, as estimates, and ends with exit status 1 when the network
+does not fit; --boards lists the boards. When stedgeai or stm32ai is on PATH or in STEDGEAI_CORE_DIR it is called and its
+figures are put beside, unless --no-st-tool is given.""",
     "chain": """\
-usage: vernier chain LETTERS CONFIG.yaml [key=value ...]""",
+usage: vernier chain LETTERS CONFIG.yaml|RUN|BUNDLE|MODEL.onnx [key=value ...] [--max-drop POINTS] [--output DIR]
+                     [--trust] [--json]
+
+  vernier chain tqeb recipe.yaml data=photos      train, quantize, evaluate the int8 model, benchmark
+  vernier chain eqeb RUN                          evaluate the float model, quantize, evaluate and benchmark int8
+
+t trains, e evaluates, q quantizes, b benchmarks, in the order of the letters; after q the steps see the int8 model.
+The same command goes on where it was left and does again only what depends on something that changed. It ends with
+one table of the models: chain.json and chain.html in the run. Exit status 1 when int8 loses more than --max-drop.""",
     "calibrate": """\
-usage: vernier calibrate BUNDLE|RUN [key=value ...]""",
+usage: vernier calibrate BUNDLE|RUN [data=DIR] [key=value ...] [--precision P] [--confident] [--split val|train|all]
+                         [--classes] [--dry-run] [--trust] [--json]
+
+  vernier calibrate runs/flowers/2026-01-01_10-00-00
+  vernier calibrate BUNDLE data=photos --precision 0.99 --classes
+
+Fits the temperature that logits are divided by, so that confidence is how often answers are right (Guo et al. 2017),
+and chooses the reject threshold: the lowest confidence from which on a share P of the answers (default 0.95) is right.
+The bundle keeps both; evaluate, predict and export use them. Without `data`, a run's own validation images are taken.
+--confident asks P of the lower end of the share's 95 % interval. --classes prints for each class against all others
+the AUC and the threshold of the best geometric mean. --dry-run changes nothing. Exit status 1: no threshold reaches
+P. Test images are refused.""",
     "card": """\
-usage: vernier card BUNDLE|RUN [key=value ...]""",
+usage: vernier card BUNDLE|RUN [--output FILE.md] [--json]
+
+Writes README.md into the bundle: what it answers, the data, measures with their 95 % intervals, calibration, how images
+are prepared, limits, a few lines to load it in Python, onnxruntime and C, and what it was made of. It says what the
+bundle and its run know and nothing else. A README.md that is no card is left alone.""",
     "models": """\
 usage: vernier models [PATTERN] [--classes N] [--input-size H W [C]] [--provider zoo|timm|torchvision] [--json]
        vernier models show NAME [--classes N] [--input-size H W [C]] [--frozen SPEC] [key=value ...] [--json]

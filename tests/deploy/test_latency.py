@@ -83,7 +83,7 @@ def test_candidates_side_by_side_restore_the_threads():
 
 
 def test_a_fixed_batch_is_kept_to():
-    with pytest.raises(ModelError, match="takes 1 images at once, not 4; export it with export.batch_size=dynamic"):
+    with pytest.raises(ModelError, match="takes 1 images at once, not 4; export it"):
         OnnxCandidate("cast", make_graph(1), (5, 7)).prepare(4, 1)
 
 

@@ -1,21 +1,26 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from vernier import api
 from vernier.augment.preprocess import compile_preprocessing
 from vernier.config.augment import Normalize, Resize
 from vernier.config.data import DataConfig
 from vernier.config.evaluate import EvaluateConfig
-from vernier.deploy.predict import find_images, predict, to_json, to_text, write_csv, write_json_lines
+from vernier.deploy.find_images import find_images
+from vernier.deploy.predict import PredictSettings, predict
+from vernier.deploy.prediction_text import to_json, to_text, write_csv, write_json_lines
+from vernier.deploy.predictions import Failure
 from vernier.errors import DataError
 from vernier.evaluation.evaluate import evaluate_bundle
 from vernier.models.architecture import Architecture
-from vernier.models.bundle import BundleInfo, save_bundle
+from vernier.models.bundle import BundleInfo, load_bundle, save_bundle, update_info
 from vernier.models.providers import build_model
 from vernier.models.task import make_task
 
@@ -173,3 +178,25 @@ def test_larger_images_than_allowed_are_failures(bundle, class_folders):
     result = predict(bundle, [class_folders / "china"], max_pixels=200 * 170)
     assert {Path(failure.path).name for failure in result.failures} >= {"china_11.jpg"}
     assert {Path(row.path).name for row in result.rows} >= {"china_00.jpg"}
+
+
+def test_a_stream_gives_what_predict_gives(bundle, class_folders):
+    (class_folders / "china" / "china_05.jpg").write_text("no image")
+    settings = PredictSettings(batch_size=5, threads=2, top_k=2)
+    stream = api.predict_stream(bundle, [str(class_folders)], settings)
+    first = next(stream)
+    assert first.path.endswith("china_00.jpg")
+    answers = [first, *stream]
+    result = api.predict(bundle, [class_folders], batch_size=5, top_k=2)
+    assert [answer.path for answer in answers if isinstance(answer, Failure)] == [result.failures[0].path]
+    rows = [answer for answer in answers if not isinstance(answer, Failure)]
+    assert [(row.path, row.top) for row in rows] == [(row.path, row.top) for row in result.rows]
+
+
+def test_a_bundles_own_threshold_rejects(bundle, class_folders, tmp_path):
+    _, info = load_bundle(bundle)
+    update_info(bundle, replace(info, reject_threshold=1.0))
+    rows = list(api.predict_stream(bundle, [class_folders]))
+    assert {row.prediction for row in rows} == {"unknown"}
+    assert {row.guess for row in rows} <= set(CLASSES)
+    assert not any(row.rejected for row in api.predict_stream(bundle, [class_folders], PredictSettings(reject=0)))

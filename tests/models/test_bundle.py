@@ -4,6 +4,7 @@ import math
 import resource
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from torch import nn
 
 from vernier.errors import ModelError, RunError
 from vernier.models.architecture import Architecture
-from vernier.models.bundle import BundleInfo, load_bundle, save_bundle
+from vernier.models.bundle import BundleInfo, bundle_directory, load_bundle, read_info, save_bundle, update_info
 from vernier.models.providers import build_model
 
 INFO = BundleInfo(
@@ -228,3 +229,24 @@ def test_a_bundle_cannot_name_a_hub(module, tmp_path, name):
     edit(tmp_path / "best", architecture=Architecture("timm", name, {}, 2, 3, (16, 16)).to_json())
     with pytest.raises(ModelError, match=r"model\.name"):
         load_bundle(tmp_path / "best")
+
+
+def test_the_info_alone_is_replaced(module, tmp_path):
+    save_bundle(tmp_path / "best", module, INFO)
+    weights = (tmp_path / "best" / "model.safetensors").read_bytes()
+    info = dataclasses.replace(read_info(tmp_path / "best"), temperature=1.5, reject_threshold=0.25)
+    update_info(tmp_path / "best", info)
+    assert load_bundle(tmp_path / "best")[1] == info
+    assert (tmp_path / "best" / "model.safetensors").read_bytes() == weights
+    assert names(tmp_path / "best") == ["bundle.json", "model.safetensors"]
+
+
+def test_a_bundle_is_found_from_inside(module, tmp_path, monkeypatch):
+    save_bundle(tmp_path / "run" / "best", module, INFO)
+    monkeypatch.chdir(tmp_path / "run" / "best")
+    assert bundle_directory(Path()) == Path()
+    monkeypatch.chdir(tmp_path / "run")
+    assert bundle_directory(Path()) == Path("best")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match="neither a bundle"):
+        bundle_directory(Path())

@@ -55,7 +55,8 @@ class QuantizeConfig(Section):
     """Training images whose activations set the ranges: a number of them, a share (0.3), a directory, or `random` for
     noise, which says so."""
     method: CalibrationMethod = "minmax"
-    """How ranges come from activations."""
+    """How ranges come from activations: minmax takes all their values, moving_average the mean of each image's smallest
+    and largest one, entropy what loses the least information (TensorRT), percentile all but the outermost values."""
     percentile: Annotated[Number, Field(gt=50, le=100)] = 99.99
     """Share in % of the values that a range holds, with method percentile."""
     activations: ActivationType = "uint8"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, final
 import numpy as np
 
 from vernier.augment.preprocess import Preprocessing
-from vernier.deploy.onnx_info import IMAGE, INPUT, LOGITS, OnnxInfo
+from vernier.deploy.onnx_info import LOGITS, OnnxInfo
 from vernier.errors import MissingExtraError, ModelError
 from vernier.models.task import Task
 
@@ -68,15 +68,45 @@ class OnnxClassifier:
         stacked = np.stack(outputs) if outputs else np.zeros((0, self.task.num_outputs), np.float32)
         return stacked / np.float32(self.temperature)
 
-    def image_logits(self, image: np.ndarray) -> np.ndarray:
-        """float32 (num_outputs,) of one image, uint8 (H, W, C), before the temperature."""
+    @property
+    def image_size(self) -> tuple[int, int] | None:
+        """Height and width of the only images that it takes; None for any."""
         if self.info.kind == "network":
-            feed = {INPUT: _to_type(self.preprocessing(image)[None], self._quantized("input"))}
+            return None
+        rows = 1 if self.info.layout == "nhwc" else 2
+        height, width = self.session.get_inputs()[0].shape[rows : rows + 2]
+        return (height, width) if isinstance(height, int) and isinstance(width, int) else None
+
+    def image_logits(self, image: np.ndarray) -> np.ndarray:
+        """float32 (num_outputs,) of one image, uint8 (H, W, C), before the temperature.
+
+        Raises:
+            ModelError: an image of a size that the file does not take.
+        """
+        given = self.session.get_inputs()[0]
+        if self.info.kind == "network":
+            values = _to_type(self.preprocessing(image), self._quantized("input"))
+            values = values.transpose(1, 2, 0) if has_channels_last(given.shape, len(values)) else values
         else:
-            pixels = image if self.info.layout == "nhwc" else np.ascontiguousarray(image.transpose(2, 0, 1))
-            feed = {IMAGE: pixels[None]}
-        output: np.ndarray = self.session.run([LOGITS], feed)[0][0]
-        return _to_float(output, self._quantized("output"))
+            self._check_size(image)
+            values = image if self.info.layout == "nhwc" else image.transpose(2, 0, 1)
+        # A file of a fixed number of images gets so many of the same.
+        number = given.shape[0] if isinstance(given.shape[0], int) else 1
+        feed = {given.name: np.ascontiguousarray(np.broadcast_to(values, (number, *values.shape)))}
+        output = _to_float(self.session.run([self._output], feed)[0][0], self._quantized("output"))
+        return output if self.info.outputs == "logits" else logits_of(output, self.task)
+
+    @property
+    def _output(self) -> str:
+        """Files from elsewhere have other names, and their first output counts."""
+        names = [output.name for output in self.session.get_outputs()]
+        return LOGITS if LOGITS in names else names[0]
+
+    def _check_size(self, image: np.ndarray) -> None:
+        wanted, size = self.image_size, image.shape[:2]
+        if wanted is not None and size != wanted:
+            sizes = f"images of {wanted[0]} x {wanted[1]} only (height x width), and one is {size[0]} x {size[1]}"
+            raise ModelError(f"{self.info.model}: takes {sizes}; export it with export.image_size=dynamic")
 
     def _quantized(self, name: str) -> dict[str, Any] | None:
         """Type, scale and zero point of a raw network's integer input or output; None for float."""
@@ -107,27 +137,47 @@ def load_onnx(path: Path, info: OnnxInfo | None = None) -> OnnxClassifier:
     return OnnxClassifier(session, info, info.make_preprocessing(), info.make_task())
 
 
-def open_session(path: Path, *, threads: int = 1) -> "InferenceSession":
+def open_session(model: Path | bytes, *, threads: int = 1) -> "InferenceSession":
     """An onnxruntime session on the CPU.
+
+    Args:
+        model: A file, or its content.
+        threads: That work on one operator.
 
     Raises:
         MissingExtraError: onnxruntime is missing.
         ModelError: No such file, or onnxruntime can't run it.
     """
+    name = "an exported graph" if isinstance(model, bytes) else str(model)
     try:
         import onnxruntime
         from onnxruntime.capi import onnxruntime_pybind11_state as errors
     except ImportError:
-        raise MissingExtraError(f"{path}: running an ONNX file", "onnx") from None
-    if not path.is_file():
-        raise ModelError(f"{path}: there is no such file; check the path")
+        raise MissingExtraError(f"{name}: running an ONNX file", "onnx") from None
+    if isinstance(model, Path) and not model.is_file():
+        raise ModelError(f"{name}: there is no such file; check the path")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 4
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except (errors.Fail, errors.InvalidGraph, errors.InvalidProtobuf, errors.NotImplemented) as error:
-        raise ModelError(f"{path}: onnxruntime can't run it: {error}") from None
+        raise ModelError(f"{name}: onnxruntime can't run it: {error}") from None
+
+
+def has_channels_last(shape: Sequence[object], channels: int) -> bool:
+    """Whether a network from elsewhere takes (N, height, width, C), by the shape of its input."""
+    return shape[3] == channels and shape[1] != channels
+
+
+def logits_of(probabilities: np.ndarray, task: Task) -> np.ndarray:
+    """Logits that give such probabilities, float32 (num_outputs,) both."""
+    limits = np.finfo(np.float32)
+    shares = np.maximum(probabilities, limits.tiny)
+    if task.name == "multiclass":
+        return np.asarray(np.log(shares), np.float32)
+    rest = np.maximum(1 - probabilities, limits.epsneg)
+    return np.asarray(np.log(shares) - np.log(rest), np.float32)
 
 
 def _in_order(

@@ -16,6 +16,7 @@ SCHEMA = 1
 """Version of the metadata; raised when an older Vernier could misread it."""
 
 Kind = Literal["image", "network"]
+Outputs = Literal["logits", "probabilities"]
 
 _SCHEMA_KEY = "vernier_schema"
 
@@ -47,6 +48,7 @@ class OnnxInfo:
         source_sha256: of the weights of the bundle that it was made of.
         quantization: how its integers came about; None in float.
         versions: packages that made it.
+        outputs: probabilities where a network from elsewhere ends in a softmax or sigmoid of its own.
     """
 
     kind: Kind
@@ -61,6 +63,7 @@ class OnnxInfo:
     source_sha256: str
     quantization: dict[str, Any] | None = None
     versions: dict[str, str] = field(default_factory=dict)
+    outputs: Outputs = "logits"
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 

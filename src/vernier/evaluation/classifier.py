@@ -27,6 +27,7 @@ class Classifier:
         task: what the outputs mean.
         temperature: what logits are divided by.
         device: where the module is.
+        reject_threshold: confidence below which an image is `unknown`; None for never.
     """
 
     module: nn.Module
@@ -34,6 +35,7 @@ class Classifier:
     task: Task
     temperature: float
     device: torch.device
+    reject_threshold: float | None = None
 
     def logits(
         self, images: ImageSequence, indices: Sequence[int] | np.ndarray, *, batch_size: int, threads: int
@@ -77,4 +79,5 @@ def load_classifier(
         make_task(cast(TaskName, info.task), info.class_names, threshold=threshold),
         1.0 if info.temperature is None else info.temperature,
         torch.device(device),
+        info.reject_threshold,
     )

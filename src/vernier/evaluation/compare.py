@@ -10,8 +10,8 @@ import numpy as np
 from vernier.data.wording import listed
 from vernier.errors import DataError
 from vernier.evaluation.mcnemar import McNemar, mcnemar
+from vernier.evaluation.plain_tables import aligned
 from vernier.evaluation.predictions_file import PredictionsFile, find_predictions, read_predictions
-from vernier.evaluation.tables import aligned
 from vernier.evaluation.words import metric_label, several
 
 SPLITS = ("test", "val", "all", "train")

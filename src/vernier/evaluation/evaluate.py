@@ -1,4 +1,4 @@
-"""Measuring a bundle on data."""
+"""Measuring a bundle, or another classifier, on data."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,6 +17,7 @@ from vernier.data.store_base import BadImage, check_bad
 from vernier.data.wording import listed
 from vernier.evaluation.classifier import load_classifier
 from vernier.evaluation.evaluators import Evaluator, make_evaluators, with_evaluators
+from vernier.evaluation.image_classifier import ImageClassifier
 from vernier.evaluation.metrics import Measures, measure
 from vernier.evaluation.part import open_part
 from vernier.evaluation.reading import LenientImages
@@ -80,17 +81,14 @@ def evaluate_bundle(
     open_data: Callable[[DataConfig], Source] = open_source,
     evaluators: Sequence[Evaluator] = (),
 ) -> EvaluationReport:
-    """Measure a bundle, or the best one of a run, on data.
-
-    The images are decoded in full, as predict does. Targets are matched to the bundle's classes by name.
+    """Measure a bundle, or the best one of a run, on data; see `evaluate_classifier`.
 
     Args:
         bundle_path: bundle or run directory.
         data: the data; channels and task are the bundle's.
         evaluate: how to measure; the threshold is the bundle's unless it is set here.
-        split: train, val, test or all. By default the test images; without any, the validation images; without
-            any, all images. A run's own data is split as the run was, other data by its own names.
-        output: directory for predictions_<part>.csv, per_class.csv and confusion_matrix.csv.
+        split: train, val, test or all.
+        output: directory for tables.
         device: where to compute, as torch names it.
         trust: import the user's own code when the bundle names it.
         metrics: more measures, as `metrics` of a config.
@@ -103,14 +101,62 @@ def evaluate_bundle(
         DataError: no such data or split, classes that the bundle does not have, images that can't be read.
         RunError: the output can't be written.
     """
-    threshold = evaluate.threshold if "threshold" in evaluate.model_fields_set else None
-    classifier = load_classifier(bundle_path, threshold=threshold, device=device, trust=trust)
+    classifier = load_classifier(bundle_path, threshold=given_threshold(evaluate), device=device, trust=trust)
+    return evaluate_classifier(
+        classifier,
+        bundle_path,
+        data,
+        evaluate,
+        split=split,
+        output=output,
+        metrics=metrics,
+        open_data=open_data,
+        evaluators=evaluators,
+    )
+
+
+def evaluate_classifier(
+    classifier: ImageClassifier,
+    path: Path,
+    data: DataConfig,
+    evaluate: EvaluateConfig,
+    *,
+    split: str | None = None,
+    output: Path | None = None,
+    metrics: Mapping[str, Any] | None = None,
+    open_data: Callable[[DataConfig], Source] = open_source,
+    evaluators: Sequence[Evaluator] = (),
+    image_size: tuple[int, int] | None = None,
+) -> EvaluationReport:
+    """Measure what turns images into logits on data.
+
+    The images are decoded in full, as predict does. Targets are matched to the classifier's classes by name.
+
+    Args:
+        classifier: in torch or of another runtime.
+        path: its bundle, run directory or file.
+        data: the data; channels and task are the classifier's.
+        evaluate: how to measure; its threshold is the classifier's already.
+        split: train, val, test or all. By default the test images; without any, the validation images; without
+            any, all images. A run's own data is split as the run was, other data by its own names.
+        output: directory for predictions_<part>.csv, per_class.csv and confusion_matrix.csv.
+        metrics: more measures, as `metrics` of a config.
+        open_data: what opens the source.
+        evaluators: more of them than `evaluate.evaluators`.
+        image_size: height and width of the only images that the classifier takes; None for any.
+
+    Raises:
+        ConfigError: an entry of `metrics` that can't be used.
+        ModelError: images that the classifier does not take.
+        DataError: no such data or split, classes that the classifier does not have, images that can't be read.
+        RunError: the output can't be written.
+    """
     task = classifier.task
     user_metrics = make_metrics(metrics or {}, task, evaluate)
     evaluators = (*make_evaluators(evaluate.evaluators), *evaluators)
-    chosen = open_part(bundle_path, data, task, classifier.preprocessing, split=split, open_data=open_data)
+    chosen = open_part(path, data, task, classifier.preprocessing, split=split, open_data=open_data)
     source, targets, part, positions = chosen.source, chosen.targets, chosen.part, chosen.positions
-    images = LenientImages(source.images)
+    images = LenientImages(source.images, blank=image_size or (1, 1))
     logits = classifier.logits(images, positions, batch_size=_batch_size(data), threads=_threads(data))
     check_bad([BadImage(*item) for item in sorted(images.errors.items())], len(positions), data.on_bad_image)
     good = np.array([position not in images.errors for position in positions.tolist()])
@@ -122,7 +168,12 @@ def evaluate_bundle(
         _write_tables(output, part, keys, logits, targets[positions], task, measures)
     which = _which(part, measures.n, source, chosen.missing)
     unreadable = tuple(error for _, error in sorted(images.errors.items()))
-    return EvaluationReport(bundle_path, source.name, part, which, measures, chosen.missing, unreadable)
+    return EvaluationReport(path, source.name, part, which, measures, chosen.missing, unreadable)
+
+
+def given_threshold(evaluate: EvaluateConfig) -> float | None:
+    """The threshold that the user sets; None for the model's own."""
+    return evaluate.threshold if "threshold" in evaluate.model_fields_set else None
 
 
 def _batch_size(data: DataConfig) -> int:

@@ -1,9 +1,7 @@
 """Logits of many images: preprocessing in threads ahead of the model."""
 
 import contextlib
-from collections import deque
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
@@ -12,8 +10,7 @@ from torch import nn
 
 from vernier.augment.preprocess import Preprocessing
 from vernier.config.train import Precision
-
-_BATCHES_AHEAD = 2
+from vernier.evaluation.prefetch import computed_ahead
 
 
 class ImageSequence(Protocol):
@@ -54,15 +51,30 @@ def predict_logits(
     Returns:
         float32 (len(indices), outputs).
     """
+    batches = _batches(images, indices, preprocessing, batch_size, threads)
+    with contextlib.closing(batches):
+        outputs = [
+            batch_logits(module, batch, device=device, precision=precision, memory_format=memory_format)
+            for batch in batches
+        ]
+    return np.concatenate(outputs)[: len(indices)]
+
+
+def batch_logits(
+    module: nn.Module,
+    batch: np.ndarray,
+    *,
+    device: torch.device | str = "cpu",
+    precision: Precision = "32-true",
+    memory_format: torch.memory_format = torch.channels_last,
+) -> np.ndarray:
+    """Logits of a preprocessed batch, float32 (n, C, height, width), in eval mode; see `predict_logits`."""
     device = torch.device(device)
     dtype = torch.bfloat16 if precision == "bf16-true" else torch.float32
-    outputs = []
-    batches = _batches(images, indices, preprocessing, batch_size, threads)
-    with contextlib.closing(batches), evaluating(module), torch.inference_mode(), _autocast(device, precision):
-        for batch in batches:
-            pixels = torch.from_numpy(batch).to(device, dtype, memory_format=memory_format)
-            outputs.append(module(pixels).float().cpu().numpy())
-    return np.concatenate(outputs)[: len(indices)]
+    with evaluating(module), torch.inference_mode(), _autocast(device, precision):
+        pixels = torch.from_numpy(batch).to(device, dtype, memory_format=memory_format)
+        outputs: np.ndarray = module(pixels).float().cpu().numpy()
+    return outputs
 
 
 @contextlib.contextmanager
@@ -102,22 +114,5 @@ def _batches(
         return
     starts = range(0, len(indices), batch_size)
     parts = ([int(index) for index in indices[start : start + batch_size]] for start in starts)
-    if threads == 0:
-        for part in parts:
-            yield np.stack([prepare(index) for index in part])
-        return
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="vernier-preprocess")
-    pending: deque[list[Future[np.ndarray]]] = deque()
-    try:
-        for part in parts:
-            pending.append([pool.submit(prepare, index) for index in part])
-            if len(pending) > _BATCHES_AHEAD:
-                yield _stack(pending.popleft())
-        while pending:
-            yield _stack(pending.popleft())
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _stack(futures: list[Future[np.ndarray]]) -> np.ndarray:
-    return np.stack([future.result() for future in futures])
+    with contextlib.closing(computed_ahead(parts, prepare, threads)) as prepared:
+        yield from map(np.stack, prepared)

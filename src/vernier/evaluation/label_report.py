@@ -14,7 +14,7 @@ from vernier.data.source import LABEL_SEPARATOR, Source
 from vernier.data.splits import Split
 from vernier.errors import DataError
 from vernier.evaluation.confident_learning import LabelErrors
-from vernier.evaluation.tables import write_csv
+from vernier.evaluation.plain_tables import write_csv
 
 _COLUMNS: Final = ("path", "label", "suggested", "score", "p_given", "p_suggested", "fold", "rank", "suspect")
 

@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Final
 
 from vernier.evaluation.label_report import LabelReport
-from vernier.evaluation.tables import aligned
+from vernier.evaluation.plain_tables import aligned
 from vernier.evaluation.words import decimal, percent, several
 
 _SHOWN: Final = 10

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 
 from vernier.config.evaluate import EvaluateConfig
-from vernier.errors import TrainingError
 from vernier.evaluation.calibration import reliability
+from vernier.evaluation.finite import check_finite
 from vernier.models.task import Task, TaskName
 
 if TYPE_CHECKING:
@@ -113,20 +113,6 @@ def sample_losses(logits: np.ndarray, targets: np.ndarray, task: Task) -> np.nda
     """
     check_finite(logits)
     return task.evaluation_loss(torch.from_numpy(logits), task.targets(targets)).numpy()
-
-
-def check_finite(logits: np.ndarray) -> None:
-    """Stop at logits (N, num_outputs) that are nan or infinite.
-
-    Raises:
-        TrainingError: how many images have some, and what to do.
-    """
-    broken = int((~np.isfinite(logits)).any(axis=1).sum())
-    if broken:
-        raise TrainingError(
-            f"the model's outputs for {broken} of {len(logits)} images are not finite numbers (nan or inf); "
-            "its weights have diverged: train with a lower optimizer.lr, or with train.gradient_clip_norm"
-        )
 
 
 def probabilities_of(logits: np.ndarray, task: Task) -> np.ndarray:

@@ -52,7 +52,8 @@ def open_part(
     """Open a source as a model sees it, and choose a part of it.
 
     Args:
-        path: the bundle or run directory; a run's own data is split as the run was, other data by its own names.
+        path: the bundle, run directory or file in RUN/export; a run's own data is split as the run was, other data by
+            its own names.
         data: the data; channels and task are the model's.
         task: the model's.
         preprocessing: the model's.
@@ -97,7 +98,7 @@ def choose_part(path: Path, source: Source, data: DataConfig, split: str | None)
     """The part to measure and its positions, int64.
 
     Args:
-        path: a bundle or run directory; the split.csv there counts for the run's own data.
+        path: a bundle or run directory, or a file in RUN/export; the run's split.csv counts for its own data.
         source: the data.
         data: how it is split otherwise.
         split: train, val, test or all; None for test, else val, else all.
@@ -127,7 +128,8 @@ def _known_parts(path: Path, source: Source, data: DataConfig) -> np.ndarray:
         for part in _PARTS:
             names[getattr(split, part)] = part
         return names
-    saved = _saved_parts([path / "split.csv", path.parent / "split.csv"], source, data)
+    # A run, a bundle in it, a file in its directory of exports.
+    saved = _saved_parts([place / "split.csv" for place in (path, *path.absolute().parents[:2])], source, data)
     return np.array(source.split, dtype="<U5") if saved is None else saved
 
 

@@ -9,13 +9,18 @@ from vernier.data.images import ImageError, Images
 
 @final
 class LenientImages:
-    """Images by position; one that can't be read is noted in `errors` and comes as a single black pixel.
+    """Images by position; one that can't be read is noted in `errors` and comes black, as a single pixel by default.
 
     Whoever uses it drops the results of the noted positions. Safe to use from several threads.
+
+    Args:
+        images: what is read.
+        blank: height and width of what comes instead.
     """
 
-    def __init__(self, images: Images) -> None:
+    def __init__(self, images: Images, *, blank: tuple[int, int] = (1, 1)) -> None:
         self._images = images
+        self._blank = blank
         self.errors: dict[int, ImageError] = {}
         """Position -> why it can't be read, of the images asked for so far."""
 
@@ -26,4 +31,4 @@ class LenientImages:
         except ImageError as error:
             # A new error: this one's traceback would keep the bytes of the file.
             self.errors[index] = ImageError(error.path, error.reason)
-            return np.zeros((1, 1, self._images.channels), dtype=np.uint8)
+            return np.zeros((*self._blank, self._images.channels), dtype=np.uint8)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import os
 import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -72,6 +73,16 @@ def save_bundle(directory: Path, module: nn.Module, info: BundleInfo) -> None:
         _write_and_swap(directory, _weights(module), info)
     except OSError as error:
         raise RunError(f"{directory}: not written: {error.strerror or error}. {remedy(error)}") from error
+
+
+def update_info(directory: Path, info: BundleInfo) -> None:
+    """Replace what stands beside the weights; they and their checksum stay.
+
+    Raises:
+        ModelError: no readable `bundle.json` there.
+        RunError: the system refuses; what was there stays.
+    """
+    write_text_atomically(directory / INFO_FILE, _info_text(info, weights_sha256(directory)))
 
 
 def load_bundle(path: Path, *, trust: bool = False) -> tuple[nn.Module, BundleInfo]:
@@ -159,6 +170,15 @@ def read_weights(directory: Path) -> dict[str, Tensor]:
     return safetensors.torch.load(content)
 
 
+def weights_sha256(directory: Path) -> str:
+    """The SHA-256 of the weights' file as `bundle.json` has it.
+
+    Raises:
+        ModelError: not readable.
+    """
+    return str(_read_json(directory).get("sha256"))
+
+
 def _read_json(directory: Path) -> dict[str, Any]:
     path = directory / INFO_FILE
     try:
@@ -181,13 +201,13 @@ def _weights(module: nn.Module) -> bytes:
     return safetensors.torch.save(state, metadata={"format": "pt"})
 
 
-def _info_text(info: BundleInfo, weights: bytes) -> str:
+def _info_text(info: BundleInfo, sha256: str) -> str:
     values = {
         "schema": SCHEMA,
         **asdict(info),
         "architecture": info.architecture.to_json(),
         "metrics": _finite(info.metrics),
-        "sha256": hashlib.sha256(weights).hexdigest(),
+        "sha256": sha256,
     }
     return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -212,7 +232,7 @@ def _write_and_swap(directory: Path, weights: bytes, info: BundleInfo) -> None:
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)
     write_atomically(new / WEIGHTS_FILE, lambda file: _write(file, weights))
-    write_text_atomically(new / INFO_FILE, _info_text(info, weights))
+    write_text_atomically(new / INFO_FILE, _info_text(info, hashlib.sha256(weights).hexdigest()))
     if directory.exists():
         shutil.rmtree(old, ignore_errors=True)
         directory.rename(old)
@@ -227,7 +247,8 @@ def _write(file: Any, content: bytes) -> None:
 
 def _aside(directory: Path) -> Path:
     """Where the bundle lies for the moment between two renames."""
-    return directory.with_name(f"{directory.name}.old")
+    place = Path(os.path.abspath(directory))  # noqa: PTH100
+    return place.parent / f"{place.name}.old"
 
 
 _ADAPTER = TypeAdapter(BundleInfo)

@@ -7,6 +7,7 @@ import torch
 from vernier.config.root import Config
 from vernier.config.train import TrainConfig
 from vernier.errors import ConfigError, ConfigProblem
+from vernier.processors import processors as processors
 from vernier.training.choices import Choices
 from vernier.training.log import logger
 from vernier.training.strategies import check_strategy_kwargs
@@ -54,11 +55,6 @@ def check_devices(train: TrainConfig) -> None:
 def chosen_processes(choices: Choices) -> int:
     """Processes of this machine, once `choose_devices` is done."""
     return _count(choices)
-
-
-def processors() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _count(choices: Choices) -> int:

@@ -155,6 +155,20 @@ def _existing_run(loaded: LoadedConfig, name: str) -> RunDirectory | None:
     return next((run for run in candidates if _done_epochs(run) <= loaded.config.train.epochs), None)
 
 
+def find_finished(loaded: LoadedConfig) -> RunDirectory:
+    """The run that this config made.
+
+    Raises:
+        RunError: It made none, or none that is finished.
+    """
+    run = _existing_run(loaded, run_name(loaded.config, loaded.file))
+    if run is None:
+        raise RunError("no run of this config is there yet; train first, or begin the chain with t")
+    if not run.is_finished():
+        raise RunError(f"{run.path} is not finished; resume it first, or begin the chain with t")
+    return run
+
+
 def _run_at(directory: str, new: bool) -> RunDirectory | None:
     from pathlib import Path
 

@@ -13,9 +13,10 @@ from vernier.training.session import train_in
 
 
 def main() -> int:
-    """Train; returns the exit status."""
+    """Train; returns the exit status. That an export failed is in result.json, for the process that started this."""
     try:
-        return train_in(RunDirectory(Path(sys.argv[1]))).exit_status
+        end = train_in(RunDirectory(Path(sys.argv[1])))
+        return end.exit_status if end.signal_number else 0
     except VernierError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

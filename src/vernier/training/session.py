@@ -49,8 +49,10 @@ class TrainingEnd:
 
     @property
     def exit_status(self) -> int:
-        """0, or 128 + the signal's number."""
-        return 128 + self.signal_number if self.signal_number else 0
+        """0, 128 + the signal's number, or 1 where a file of `export.after_training` could not be made."""
+        if self.signal_number:
+            return 128 + self.signal_number
+        return 0 if self.was_finished else int(any("error" in made for made in self.result.get("exports", ())))
 
 
 def run_training(loaded: LoadedConfig) -> TrainingEnd:
@@ -129,9 +131,21 @@ def _train_and_finish(
     if setup.group.rank == 0:
         record_end(run, config, result)
         log_result(result, run)
+        result = _with_exports(run, config, result)
         for command in viewing_commands(run, config):
             logger.info("to look at it: %s", command)
     return TrainingEnd(run, result)
+
+
+def _with_exports(run: RunDirectory, config: Config, result: dict[str, Any]) -> dict[str, Any]:
+    """The result with what `export.after_training` made, in result.json too."""
+    if not config.export.after_training:
+        return result
+    from vernier.deploy.export.after_training import export_after_training
+
+    result = {**result, "exports": export_after_training(run, config)}
+    write_result(run, result)
+    return result
 
 
 def _log_limits(parts: Parts) -> None:

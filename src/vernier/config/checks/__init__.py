@@ -8,9 +8,11 @@ from vernier.config.checks import (
     data_records,
     data_split,
     evaluate,
+    export,
     loss,
     model,
     optimizer,
+    quantize,
     scenario,
     schedule,
     track,
@@ -33,6 +35,8 @@ CHECKS: tuple[Check, ...] = (
     *evaluate.CHECKS,
     *track.CHECKS,
     *augment.CHECKS,
+    *export.CHECKS,
+    *quantize.CHECKS,
 )
 
 __all__ = ["CHECKS", "Check", "Finding"]

@@ -10,10 +10,11 @@ from typing import final
 import numpy as np
 
 from vernier.config.data import DataConfig
+from vernier.data.extensions import EXTENSIONS
 from vernier.data.images import FileImages, Images
 from vernier.data.source import LABEL_SEPARATOR, Source
 from vernier.data.sources import BUILT_IN
-from vernier.data.sources.folders import EXTENSIONS, absolute, list_class_folders, list_directory
+from vernier.data.sources.folders import absolute, list_class_folders, list_directory
 from vernier.data.sources.listing import Listing, merge_listings
 from vernier.data.sources.selection import split_roles
 from vernier.data.splits import split_source

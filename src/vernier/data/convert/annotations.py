@@ -7,8 +7,9 @@ from pathlib import Path
 
 from vernier.config.data import DataConfig
 from vernier.data.convert.settings import ConvertSettings
+from vernier.data.extensions import EXTENSIONS
 from vernier.data.source import LABEL_SEPARATOR, Source
-from vernier.data.sources.folders import EXTENSIONS, absolute
+from vernier.data.sources.folders import absolute
 from vernier.data.sources.listing import ListedFile, Listing, source_from_listing
 from vernier.data.tables import is_text, not_utf8, read_rows
 from vernier.data.wording import listed

@@ -6,14 +6,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from vernier.config.data import DataConfig
+from vernier.data.extensions import EXTENSIONS
 from vernier.data.sources.listing import ListedFile, Listing
 from vernier.data.sources.selection import split_roles
 from vernier.data.split_names import SPLIT_NAMES
 from vernier.data.wording import did_you_mean, listed
 from vernier.errors import DataError
-
-EXTENSIONS = frozenset({"jpg", "jpeg", "jpe", "png", "bmp", "gif", "webp", "tif", "tiff", "npy"})
-"""Of image files, in any letter case."""
 
 _LOOSE = "an image outside the class folders"
 _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", "__macosx"})

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import final
 
 from vernier.config.data import DataConfig
+from vernier.data.extensions import EXTENSIONS
 from vernier.data.source import LABEL_SEPARATOR
-from vernier.data.sources.folders import EXTENSIONS, absolute
+from vernier.data.sources.folders import absolute
 from vernier.data.sources.listing import ListedFile, Listing, merge_listings
 from vernier.data.sources.table_listing import check_files, key_of, split_labels
 from vernier.data.tables import Table, is_text, not_utf8

@@ -40,15 +40,19 @@ def chain_model(letters: str, model: Path, overrides: Sequence[str], verbs: Verb
         VernierError: Anything wrong with the model, the data or the directory.
     """
     place = _directory(model) if directory is None else directory
-    place.mkdir(parents=True, exist_ok=True)
     config = model / "config.yaml"
     settings = {
         "overrides": list(overrides),
         "config": config.read_text(encoding="utf-8") if config.is_file() else None,
     }
-    steps = [step for step in read_chain(letters) if step.letter != "t"]
-    action = chain_action(Subject(model, place, settings), verbs)
-    record = run_chain(letters, steps, place / RECORD_FILE, action, _say)
+    whole = read_chain(letters)
+    steps = [step for step in whole if step.letter != "t"]
+    subject = Subject(model, place, settings)
+    # An error for what is no model, before a directory is made for it.
+    subject.weights()
+    place.mkdir(parents=True, exist_ok=True)
+    action = chain_action(subject, verbs)
+    record = run_chain("".join(step.letter for step in whole), steps, place / RECORD_FILE, action, _say)
     write_chain_page(place / PAGE_FILE, record, model.resolve().name)
     return ChainEnd(record, place)
 

@@ -1,16 +1,14 @@
 """What the letters e, q and b do to a model, through the verbs of the same names."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, final
+from typing import TYPE_CHECKING, Any, final
 
 from vernier.deploy.chain.order import Step
 from vernier.deploy.chain.record import Figures, fingerprint
 from vernier.deploy.chain.run import Action, Outcome
-from vernier.deploy.export.files import read_onnx
-from vernier.deploy.footprint.measure import measure_footprint
 from vernier.deploy.places import default_file
 from vernier.evaluation.evaluate import EvaluationReport
 from vernier.evaluation.tables import measures_table
@@ -18,6 +16,7 @@ from vernier.models.bundle import WEIGHTS_FILE, bundle_directory, weights_sha256
 from vernier.versions import versions
 
 if TYPE_CHECKING:
+    from vernier.deploy.footprint.report import FootprintReport
     from vernier.deploy.latency.benchmark import HostBenchmark
     from vernier.deploy.quantize.report import QuantizeReport
 
@@ -34,12 +33,14 @@ class Verbs:
     Attributes:
         evaluate: A model, and a directory for tables.
         quantize: A model.
-        benchmark: Models, one image on one thread.
+        benchmark: A run or bundle, in 8 bits too where it has been quantized, or files: one image on one thread.
+        footprint: A model, a float one in float32.
     """
 
     evaluate: Callable[[Path, Path], EvaluationReport]
     quantize: Callable[[Path], "QuantizeReport"]
-    benchmark: Callable[[Path], "HostBenchmark"]
+    benchmark: Callable[[Sequence[Path]], "HostBenchmark"]
+    footprint: Callable[[Path], "FootprintReport"]
 
 
 @final
@@ -63,13 +64,17 @@ class Subject:
         return default_file(self.path, "_int8.onnx")
 
     @property
-    def float_name(self) -> Literal["float", "onnx"]:
+    def float_name(self) -> str:
         """Which of the chain's objects the float model is."""
         return "onnx" if self.path.is_file() else "float"
 
     def model(self, step: Step) -> Path:
         """The model that a step is done to."""
         return self.int8_file if step.precision == "int8" else self.path
+
+    def timed(self, step: Step) -> list[Path]:
+        """What `benchmark` is called with: a run or bundle shows its quantized file itself."""
+        return [self.path, self.int8_file] if self.path.is_file() and step.precision == "int8" else [self.path]
 
     def weights(self) -> str:
         """A hash of the float model's weights."""
@@ -84,7 +89,8 @@ def chain_action(subject: Subject, verbs: Verbs) -> Action:
         return acts[step.letter](subject, verbs, step)
 
     def inputs(step: Step) -> str:
-        int8 = _file_hash(subject.int8_file) if step.letter != "q" and step.precision == "int8" else None
+        made = step.letter != "q" and step.precision == "int8" and subject.int8_file.is_file()
+        int8 = _file_hash(subject.int8_file) if made else None
         depends = {"step": step.name, "weights": subject.weights(), "int8": int8, "settings": subject.settings}
         return fingerprint({**depends, "versions": versions()})
 
@@ -96,8 +102,7 @@ def _evaluate(subject: Subject, verbs: Verbs, step: Step) -> Outcome:
     report = verbs.evaluate(subject.model(step), output)
     values = report.measures.values
     accuracy = next((values[name] for name in _ONE_ANSWER if name in values), None)
-    name = "int8" if step.precision == "int8" else subject.float_name
-    figures = {name: Figures(accuracy=accuracy, n=report.measures.n, bytes=_bytes(subject.model(step)))}
+    figures = {_name(subject, step): Figures(accuracy=accuracy, n=report.measures.n, bytes=_bytes(subject.model(step)))}
     text = f"{report.which}\n{measures_table(report.measures)}"
     return Outcome(0, figures, {"text": text, "measures": report.measures.to_json()}, (output,))
 
@@ -106,20 +111,32 @@ def _quantize(subject: Subject, verbs: Verbs, step: Step) -> Outcome:
     report = verbs.quantize(subject.path)
     details = {"text": report.to_text(), "report": report.to_json()}
     files = (report.file,) if report.passed else ()
-    return Outcome(0 if report.passed else 1, report.figures(), details, files)
+    return Outcome(0 if report.passed else 1, _with_sizes(report.figures()), details, files)
+
+
+def _with_sizes(figures: Mapping[str, Figures]) -> dict[str, Figures]:
+    """The bundle takes what its export takes: it is the same network."""
+    if not {"float", "onnx"} <= set(figures):
+        return dict(figures)
+    exported = figures["onnx"]
+    sizes = Figures(flash_bytes=exported.flash_bytes, ram_bytes=exported.ram_bytes)
+    return {**figures, "float": figures["float"].updated(sizes)}
 
 
 def _benchmark(subject: Subject, verbs: Verbs, step: Step) -> Outcome:
-    found = verbs.benchmark(subject.path)
-    figures = {
-        _TIMED_AS[row.name]: Figures(latency_ms_p50=row.latency.p50) for row in found.rows if row.name in _TIMED_AS
-    }
-    if step.precision == "int8":
-        cost = measure_footprint(read_onnx(subject.int8_file))
-        figures["int8"] = figures.get("int8", Figures()).updated(
-            Figures(bytes=_bytes(subject.int8_file), flash_bytes=cost.flash_bytes, ram_bytes=cost.ram_bytes)
-        )
+    found = verbs.benchmark(subject.timed(step))
+    names = {**_TIMED_AS, subject.path.name: "onnx", subject.int8_file.name: "int8"}
+    timed = {names[row.name]: Figures(latency_ms_p50=row.latency.p50) for row in found.rows if row.name in names}
+    name, model = _name(subject, step), subject.model(step)
+    cost = verbs.footprint(model).footprint
+    sizes = Figures(bytes=_bytes(model), flash_bytes=cost.flash_bytes, ram_bytes=cost.ram_bytes)
+    figures = {**timed, name: timed.get(name, Figures()).updated(sizes)}
     return Outcome(0, figures, {"text": found.to_text(), "benchmark": found.to_json()})
+
+
+def _name(subject: Subject, step: Step) -> str:
+    """Which of the chain's objects a step sees."""
+    return "int8" if step.precision == "int8" else subject.float_name
 
 
 def _bytes(model: Path) -> int:
@@ -127,5 +144,5 @@ def _bytes(model: Path) -> int:
     return file.stat().st_size
 
 
-def _file_hash(file: Path) -> str | None:
-    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
+def _file_hash(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()

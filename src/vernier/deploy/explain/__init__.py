@@ -1,1 +1,1 @@
-"""Which pixels a decision rests on."""
+"""Which parts of an image speak for an answer."""

@@ -120,7 +120,7 @@ def read_run(run: Path) -> RunData:
     Raises:
         RunError: result.json, config.yaml or metrics.csv is missing, or a file is damaged.
     """
-    result = _read_result(run / "result.json")
+    result = read_result(run / "result.json")
     config_text = _read_text(run / "config.yaml")
     split = result.evaluated_split
     per_class = _read_if_there(run / "per_class.csv", read_per_class) or ()
@@ -135,7 +135,12 @@ def read_run(run: Path) -> RunData:
     )
 
 
-def _read_result(path: Path) -> Result:
+def read_result(path: Path) -> Result:
+    """Read a run's result.json.
+
+    Raises:
+        RunError: it is missing, or damaged.
+    """
     try:
         return TypeAdapter(Result).validate_json(_read_text(path))
     except ValidationError as error:

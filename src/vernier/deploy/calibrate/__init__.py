@@ -1,0 +1,1 @@
+"""Temperature and reject threshold of a trained model."""

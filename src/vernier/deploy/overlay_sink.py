@@ -1,0 +1,29 @@
+"""Pictures of where the model looked, made when all images are classified."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import final
+
+from vernier.deploy.predictions import Prediction
+
+
+@final
+class Overlays:
+    """A `Sink`: remembers the images, and explains them at the end."""
+
+    def __init__(self, bundle: Path, directory: Path, *, trust: bool) -> None:
+        self._bundle, self._directory, self._trust = bundle, directory, trust
+        self._paths: list[str] = []
+
+    def write(self, rows: Sequence[Prediction]) -> None:
+        """Remember some."""
+        self._paths += (row.path for row in rows)
+
+    def finish(self) -> None:
+        """Write an overlay for each."""
+        from vernier.deploy.explain.overlays import write_overlays
+
+        write_overlays(self._bundle, self._paths, self._directory, target=None, trust=self._trust)
+
+    def abandon(self) -> None:
+        """Write none."""

@@ -1,0 +1,162 @@
+"""Quantization-aware fine-tuning: a trained network learns to live with 8 bits."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import isfinite
+from pathlib import Path
+from typing import final
+
+from torch import fx, nn
+
+from vernier.augment.randomness import step_seed
+from vernier.config.optimizer import SGDConfig
+from vernier.config.quantize import FinetuneConfig, QuantizeConfig
+from vernier.config.root import Config
+from vernier.config.schedule import CosineConfig
+from vernier.deploy.quantize.fake_quant import freeze_ranges, insert_fake_quant, take_out_fake_quant
+from vernier.deploy.quantize.fold import fold_batchnorm
+from vernier.deploy.quantize.processor import choose_reduce_range
+from vernier.deploy.quantize.tracing import UNTRACEABLE, trace_network
+from vernier.errors import ModelError, TrainingError
+from vernier.models.freeze import set_training_mode
+from vernier.training.parts import build_parts, open_dataset
+from vernier.training.resolve import resolve
+from vernier.training.runtime import make_fabric, process_settings, seed_device
+from vernier.training.setup import Setup, build_setup, make_step
+
+_OBSERVED_SHARE = 0.5
+"""Share of the steps in which activation ranges still move."""
+
+_WHOLE, _REDUCED = 127, 63
+"""Largest weight in steps, of 8 bits and of 7."""
+
+
+@final
+@dataclass(frozen=True)
+class Finetuned:
+    """A network that was trained on.
+
+    Attributes:
+        module: In float and in eval mode: its weights are rounded when it is quantized.
+        notes: What was done, in sentences.
+    """
+
+    module: nn.Module
+    notes: tuple[str, ...]
+
+
+def finetune(
+    module: nn.Module,
+    config: Config,
+    split_file: Path | None,
+    settings: QuantizeConfig,
+    finetuning: FinetuneConfig,
+    log: Callable[[str], None] = lambda _: None,
+) -> Finetuned:
+    """Train a network on, on its own training images, with weights and activations rounded as quantization will.
+
+    The gradient passes straight through the rounding (Jacob et al. 2018, "Quantization and Training of Neural Networks
+    for Efficient Integer-Arithmetic-Only Inference"). Data, augmentation, loss and seed are the run's; optimizer and
+    schedule are SGD with momentum and a cosine. Equal arguments give equal weights.
+
+    Args:
+        module: In float, on the CPU, prepared or not; left as it is.
+        config: The run's resolved one.
+        split_file: The run's split.csv.
+        settings: granularity and reduce_range.
+        finetuning: epochs, lr, batch_size.
+        log: Told how each epoch went.
+
+    Raises:
+        ModelError: The network can't be traced.
+        TrainingError: The loss is not a number.
+        DataError: No training images.
+    """
+    network = _with_rounding(module, settings)
+    config = _finetuning_config(config, finetuning)
+    with process_settings(config):
+        dataset = open_dataset(config, split_file)
+        # Fields that are newer than the run are not resolved yet.
+        config = resolve(config, dataset.source, dataset.train_store, config.run.name or "").config
+        parts = build_parts(config, dataset, log)
+        fabric = make_fabric(config.train)
+        fabric.launch()
+        _train(build_setup(replace(parts, model=network), fabric), log)
+    take_out_fake_quant(network)
+    note = f"Trained on for {finetuning.epochs} epochs with 8-bit rounding (lr {finetuning.lr:g})."
+    return Finetuned(network.eval(), (note,))
+
+
+def _with_rounding(module: nn.Module, settings: QuantizeConfig) -> fx.GraphModule:
+    try:
+        network = trace_network(module)
+    except UNTRACEABLE as error:
+        problem = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise ModelError(
+            f"quantize.finetune: torch.fx can't trace this network ({problem}), so nothing can be rounded in it; "
+            "leave quantize.finetune out"
+        ) from None
+    fold_batchnorm(network)
+    reduced, _ = choose_reduce_range(settings.reduce_range)
+    insert_fake_quant(network, settings.granularity, largest=_REDUCED if reduced else _WHOLE)
+    for parameter in network.parameters():
+        parameter.requires_grad_(True)
+    return network
+
+
+def _finetuning_config(config: Config, finetuning: FinetuneConfig) -> Config:
+    """The run's data and loss, in a training of another kind, on one device in float32."""
+    train = {
+        "epochs": finetuning.epochs,
+        "devices": 1,
+        "num_nodes": 1,
+        "strategy": "single",
+        "strategy_kwargs": {},
+        "sync_batchnorm": False,
+        "accelerator": "cpu",
+        "precision": "32-true",
+        "fp32_layers": (),
+        "compile": False,
+        "cache_features": False,
+        "feature_views": 0,
+        "freeze_batchnorm": True,
+        "unfreeze": (),
+        "accumulate": 1,
+        "ema": None,
+        "max_time": None,
+        "max_steps": None,
+        "fast_dev_run": False,
+    }
+    changes = {
+        "data": config.data.model_copy(update={"batch_size": finetuning.batch_size}),
+        "augment": config.augment.model_copy(update={"progressive": None}),
+        # The weights are those of the network to train on; none are read or downloaded.
+        "model": config.model.model_copy(
+            update={"weights": None, "pretrained": False, "stem_init": None, "frozen": None}
+        ),
+        "optimizer": SGDConfig(lr=finetuning.lr, momentum=0.9, nesterov=False, weight_decay=0.0),
+        "schedule": CosineConfig(),
+        "train": config.train.model_copy(update=train),
+    }
+    return config.model_copy(update=changes)
+
+
+def _train(setup: Setup, log: Callable[[str], None]) -> None:
+    step, steps = make_step(setup), setup.steps
+    for epoch in range(setup.config.train.epochs):
+        set_training_mode(setup.model, freeze_batchnorm=True)
+        loss_sum, count = 0.0, 0
+        for number, batch in enumerate(setup.loader.epoch(epoch), epoch * steps.per_epoch):
+            if number >= _OBSERVED_SHARE * steps.total:
+                freeze_ranges(setup.model)
+            seed_device(step_seed(setup.config.seed, number, 0), setup.group.device)
+            for group, rate in zip(setup.optimizer.param_groups, setup.base_learning_rates, strict=True):
+                group["lr"] = rate * setup.parts.learning_rate_factor(number)
+            result = step.forward_backward(batch)
+            step.update()
+            loss_sum, count = loss_sum + result.loss_sum, count + len(batch.positions)
+            if not isfinite(loss_sum):
+                raise TrainingError(
+                    f"quantize.finetune: the loss is not a number at step {number + 1}; lower quantize.finetune.lr"
+                )
+        log(f"fine-tuning, epoch {epoch + 1}/{setup.config.train.epochs}: train loss {loss_sum / count:.4f}")

@@ -1,0 +1,128 @@
+"""Rounding inside a float network, and training with it."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from vernier.config.loading import load_config
+from vernier.config.quantize import FinetuneConfig, QuantizeConfig
+from vernier.deploy.quantize.fake_quant import (
+    FakeQuantActivation,
+    FakeQuantWeight,
+    freeze_ranges,
+    insert_fake_quant,
+    take_out_fake_quant,
+)
+from vernier.deploy.quantize.finetune import finetune
+from vernier.deploy.quantize.tracing import trace_network
+from vernier.errors import ModelError
+from vernier.models.bundle import load_bundle
+from vernier.training.session import run_training
+
+PER_TENSOR = QuantizeConfig(granularity="per_tensor", reduce_range=False)
+
+
+def test_weights_are_rounded_to_127_steps_either_way() -> None:
+    weight = torch.tensor([[1.27, 0.004, -0.126], [0.127, 0.0004, -0.0636]]).view(2, 3, 1, 1)
+    whole = FakeQuantWeight("per_tensor", 127)(weight)
+    torch.testing.assert_close(whole.flatten(), torch.tensor([1.27, 0, -0.13, 0.13, 0, -0.06]))
+    each = FakeQuantWeight("per_channel", 127)(weight)
+    torch.testing.assert_close(each.flatten(), torch.tensor([1.27, 0, -0.13, 0.127, 0, -0.064]))
+
+
+def test_gradients_pass_straight_through() -> None:
+    weight = torch.randn(4, 3, 3, 3, requires_grad=True)
+    FakeQuantWeight("per_channel", 127)(weight).sum().backward()
+    torch.testing.assert_close(weight.grad, torch.ones_like(weight))
+
+
+def test_activation_ranges_follow_training_batches_until_frozen() -> None:
+    rounding = FakeQuantActivation(momentum=0.5)
+    rounding(torch.tensor([0.5, 2.0]))
+    assert (float(rounding.low), float(rounding.high)) == (0, 2)
+    rounding(torch.tensor([-1.0, 4.0]))
+    assert (float(rounding.low), float(rounding.high)) == (-0.5, 3)
+    rounding.eval()
+    rounding(torch.tensor([100.0]))
+    rounding.train()
+    freeze_ranges(rounding)
+    values = torch.tensor([100.0, 1.0], requires_grad=True)
+    clipped = rounding(values)
+    step = 3.5 / 255
+    assert float(clipped[0]) == pytest.approx(3, abs=step)
+    assert float(clipped[1]) == pytest.approx(1, abs=step / 2)
+    clipped.sum().backward()
+    assert values.grad is not None
+    assert values.grad.tolist() == [0, 1]
+
+
+class Small(nn.Module):
+    """Two convolutions and a sum."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.head = nn.Conv2d(1, 4, 3, padding=1), nn.Conv2d(4, 4, 1), nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.relu(self.first(x))
+        return self.head((x + self.second(x)).mean((2, 3)))
+
+
+def test_what_an_8_bit_network_rounds_is_rounded_and_can_be_undone() -> None:
+    torch.manual_seed(0)
+    module, x = Small().eval(), torch.randn(4, 1, 6, 6)
+    network = trace_network(module)
+    insert_fake_quant(network, "per_tensor")
+    # The image, the rectified outputs of `first`, those of `second`, the sum, the means; not the logits.
+    assert sum(isinstance(part, FakeQuantActivation) for part in network.modules()) == 5
+    network.train()
+    rounded = network(x)
+    assert not torch.equal(rounded, module(x))
+    torch.testing.assert_close(rounded, module(x), rtol=0.1, atol=0.1)
+    take_out_fake_quant(network)
+    assert torch.equal(network(x), module(x))
+    assert set(network.state_dict()) == set(module.state_dict())
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("finetune") / "run"
+    words = [
+        "data=digits",
+        "model=digits_cnn",
+        "train.epochs=1",
+        "train.threads=1",
+        "data.threads=1",
+        f"run.dir={folder}",
+    ]
+    run_training(load_config(None, words))
+    return folder
+
+
+def test_fine_tuning_teaches_a_network_its_rounding(run: Path) -> None:
+    config = load_config(run / "config.yaml", ()).config
+    module, _ = load_bundle(run)
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    lines: list[str] = []
+    tuned = [
+        finetune(module, config, run / "split.csv", PER_TENSOR, FinetuneConfig(epochs=1, lr=1e-2), lines.append)
+        for _ in range(2)
+    ]
+    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+    first, again = (one.module.state_dict() for one in tuned)
+    assert all(torch.equal(value, again[name]) for name, value in first.items())
+    assert not any(isinstance(part, FakeQuantActivation | nn.BatchNorm2d) for part in tuned[0].module.modules())
+    assert not tuned[0].module.training
+    assert "epoch 1/1" in lines[-1]
+
+
+def test_a_network_that_cant_be_traced_says_so(run: Path) -> None:
+    class Choosing(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x if x.sum() > 0 else -x
+
+    config = load_config(run / "config.yaml", ()).config
+    with pytest.raises(ModelError, match=r"quantize\.finetune: torch\.fx can't trace"):
+        finetune(Choosing(), config, run / "split.csv", PER_TENSOR, FinetuneConfig())
