@@ -147,7 +147,7 @@ def test_an_image_of_any_size_is_an_error_with_the_remedy():
 def test_operators_on_integers_are_an_error_that_names_them():
     model = graph([node("Relu", "input", LOGITS)], {"input": (1, 4)}, {LOGITS: (1, 4)})
     model.graph.node[0].op_type = "QLinearConv"
-    with pytest.raises(ModelError, match="logits: QLinearConv is not counted.*QDQ"):
+    with pytest.raises(ModelError, match=r"logits: QLinearConv is not counted.*QDQ"):
         measure_footprint(model)
 
 

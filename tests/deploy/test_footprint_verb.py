@@ -8,7 +8,13 @@ from footprint_graphs import graph, kernel, node
 from PIL import Image
 
 from vernier import api, cli
+from vernier.augment.preprocess import compile_preprocessing
+from vernier.config.augment import Resize
 from vernier.deploy.footprint.measure import measure_footprint
+from vernier.deploy.footprint.subject import fill_zero_vectors
+from vernier.models.architecture import Architecture
+from vernier.models.bundle import BundleInfo, save_bundle
+from vernier.models.providers import build_model
 
 
 @pytest.fixture(autouse=True)
@@ -122,3 +128,24 @@ def test_a_file_of_ours_is_measured_as_by_the_function(model):
     import onnx
 
     assert api.footprint(model).footprint == measure_footprint(onnx.load(model), precision="int8")
+
+
+@pytest.mark.slow
+def test_a_bundle_a_config_and_a_name_of_one_network_cost_the_same(class_folders, tmp_path, capsys):
+    architecture = Architecture("zoo", "digits_cnn", {}, 2, 3, (16, 16))
+    preprocessing = compile_preprocessing([Resize(size=16)], channels=3, fill=0, interpolation="bilinear")
+    info = BundleInfo(architecture, ("china", "flower"), "multiclass", preprocessing.to_json(), 0.5, None, {}, {})
+    module = build_model(architecture)
+    fill_zero_vectors(module)
+    save_bundle(tmp_path / "bundle", module, info)
+    config = tmp_path / "recipe.yaml"
+    config.write_text(f"data: {class_folders}\nmodel: {{name: digits_cnn, input_size: 16}}\n")
+    words = [["data.channels=3"], ["data.channels=3", "data.image_size=16"]]
+    found = [
+        api.footprint(tmp_path / "bundle", st_tool=False),
+        api.footprint(config, *words[0], st_tool=False),
+        api.footprint(None, "model=digits_cnn", *words[1], classes=2, st_tool=False),
+    ]
+    assert found[0].footprint == found[1].footprint == found[2].footprint
+    assert "digits_cnn, 2 classes" in found[0].title
+    assert "not trained, 2 logits" in found[1].title

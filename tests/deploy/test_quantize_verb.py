@@ -14,7 +14,7 @@ from vernier.config.data import DataConfig
 from vernier.config.evaluate import EvaluateConfig
 from vernier.data.sources import open_source
 from vernier.data.splits import split_source
-from vernier.deploy.export.wrap import read_info
+from vernier.deploy.export.wrap import read_info, unwrap_network
 from vernier.deploy.onnx_classifier import load_onnx
 from vernier.errors import ConfigError, DataError, ModelError, RunError
 from vernier.evaluation.metrics import measure
@@ -183,6 +183,18 @@ def test_without_data_noise_calibrates_and_nothing_is_measured(model):
     assert report.passed
     assert "accuracy" not in report.to_json()["int8"]
     assert "not known" in report.to_text()
+
+
+def test_a_file_of_another_program_is_described_by_settings(model):
+    network = unwrap_network(onnx.load(model))
+    del network.metadata_props[:]
+    onnx.save(network, model)
+    with pytest.raises(ModelError, match=r"augment\.eval"):
+        api.quantize(model, *DIGITS)
+    report = api.quantize(model, *DIGITS, "augment.eval=[{name: Normalize, mean: 0.5, std: 0.5}]")
+    assert report.measured is not None
+    assert report.measured.agreement["int8"] > 0.85
+    assert read_info(onnx.load(report.file), report.file).class_names == ("0", "1", "2", "3")
 
 
 def test_a_quantized_model_is_not_quantized_again(run):

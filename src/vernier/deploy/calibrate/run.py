@@ -23,7 +23,7 @@ from vernier.evaluation.classifier import Classifier, load_classifier
 from vernier.evaluation.finite import check_finite
 from vernier.evaluation.part import Part, choose_part, open_part
 from vernier.evaluation.reading import LenientImages
-from vernier.models.bundle import bundle_directory, read_info, update_info
+from vernier.models.bundle import BundleInfo, bundle_directory, read_info, update_info
 from vernier.models.task import Task
 
 _BATCH_SIZE = 32
@@ -79,6 +79,11 @@ def calibrate_bundle(
     )
     if dry_run:
         return report
+    _store(directory, info, report)
+    return replace(report, written=True)
+
+
+def _store(directory: Path, info: BundleInfo, report: CalibrationReport) -> None:
     calibrated = replace(
         info,
         temperature=report.temperature,
@@ -86,7 +91,6 @@ def calibrate_bundle(
         metrics={**info.metrics, "calibration": report.summary()},
     )
     update_info(directory, calibrated)
-    return replace(report, written=True)
 
 
 def _check(precision: float, split: str) -> None:

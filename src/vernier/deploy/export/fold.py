@@ -91,12 +91,15 @@ def _compute(node: fx.Node, known: dict[fx.Node, Tensor]) -> Tensor:
 
 def _fold_batchnorm(folding: _Folding) -> None:
     known = folding.constants()
+    done: dict[tuple[object, ...], list[fx.Node]] = {}
     for node in list(folding.program.graph.nodes):
         layer = _layer_before(node, known)
         if layer is not None:
-            weight, bias = _merged(layer, node, known)
-            constants = [folding.add(layer, value) for value in (weight, bias)]
-            layer.args = (layer.args[0], *constants, *layer.args[3:])
+            # A layer that is computed twice, for a further output too, keeps one weight.
+            key = (*layer.args[1:3], *node.args[1:5], node.args[7])
+            if key not in done:
+                done[key] = [folding.add(layer, value) for value in _merged(layer, node, known)]
+            layer.args = (layer.args[0], *done[key], *layer.args[3:])
             node.replace_all_uses_with(layer)
             folding.program.graph.erase_node(node)
 

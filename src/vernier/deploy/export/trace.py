@@ -46,7 +46,7 @@ def trace_example(module: nn.Module, example: Tensor, *, is_open: bool) -> Expor
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[0]
             place = f"its layer {layers[-1]}" if layers else "it"
-            remedy = ", and where it depends on the number of images fix that by export.batch_size" if is_open else ""
+            remedy = ", or on their number unless export.batch_size=N fixes it" if is_open else ""
             raise ModelError(
                 f"the network can't be exported: {place} can't be traced ({reason}). Its Python code must not depend "
                 f"on the values of tensors{remedy}"

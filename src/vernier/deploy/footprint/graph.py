@@ -117,8 +117,8 @@ def _refuse_integer_operators(graph: "onnx.GraphProto") -> None:
     for node in graph.node:
         if node.op_type.startswith("QLinear") or node.op_type.endswith("Integer"):
             raise ModelError(
-                f"{node.name or node.output[0]}: {node.op_type} is not counted; of quantized graphs those with "
-                "QuantizeLinear and DequantizeLinear around float operators (QDQ) are, such as `vernier quantize` writes"
+                f"{node.name or node.output[0]}: {node.op_type} is not counted; of quantized graphs only those with "
+                "QuantizeLinear and DequantizeLinear around float operators (QDQ) are; `vernier quantize` writes such"
             )
 
 

@@ -1,7 +1,7 @@
 """Biases that make up for the mean error of rounded weights and activations."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -52,15 +52,21 @@ def correct_biases(
         raise MissingExtraError("bias correction", "onnx") from None
     corrected = onnx.ModelProto()
     corrected.CopyFrom(quantized)
-    # A quantized layer that took its activation in has the activation's output; both are compared before it.
-    outputs = {node.name: node.output[0] for node in network.graph.node}
-    biases = [bias for bias in _biases(corrected) if bias.layer in outputs]
-    wanted = _channel_means(network, [replace(bias, output=outputs[bias.layer]) for bias in biases], batches)
+    known = _outputs(network)
+    biases = [bias for bias in _biases(corrected) if bias.layer in known]
+    if not biases:
+        return corrected
+    wanted = _channel_means(network, biases, batches)
     for _ in range(passes):
         got = _channel_means(corrected, biases, batches)
         for bias in biases:
             bias.move(wanted[bias.layer] - got[bias.layer])
     return corrected
+
+
+def _outputs(model: "onnx.ModelProto") -> dict[str, str]:
+    """Of each node, by its name, the output; a quantized layer that took its activation in has the activation's."""
+    return {node.name: node.output[0] for node in model.graph.node}
 
 
 @final
@@ -72,13 +78,11 @@ class _Bias:
         values: The initializer, int32 (channels,); it belongs to the network that is corrected.
         scale: Of one step, float (channels,) or ().
         layer: Name of the node.
-        output: Name of its output.
         axes: Of the output, all but the channels.
     """
 
     values: "onnx.TensorProto"
     scale: np.ndarray
-    layer: str
     layer: str
     axes: tuple[int, ...]
 
@@ -106,7 +110,7 @@ def _biases(model: "onnx.ModelProto") -> Iterator[_Bias]:
             continue
         values, scale = (initializers[name] for name in source.input[:2])
         axes = (0, 2, 3) if node.op_type == "Conv" else (0,)
-        yield _Bias(values, numpy_helper.to_array(scale), node.name, node.output[0], axes)
+        yield _Bias(values, numpy_helper.to_array(scale), node.name, axes)
 
 
 def _channel_means(model: "onnx.ModelProto", biases: Sequence[_Bias], batches: Batches) -> Mapping[str, np.ndarray]:
@@ -116,8 +120,7 @@ def _channel_means(model: "onnx.ModelProto", biases: Sequence[_Bias], batches: B
     """
     import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    session = onnxruntime.InferenceSession(_with_means(model, biases).SerializeToString(), options)
+    session = onnxruntime.InferenceSession(_with_means(model, biases).SerializeToString())
     names = [_mean_name(bias.layer) for bias in biases]
     sums: list[Any] = [0.0] * len(biases)
     count = 0

@@ -1,6 +1,6 @@
 """How far the outputs of layers reach."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
@@ -47,5 +47,5 @@ def observe(network: nn.Module, layers: Mapping[fx.Node, Layer], images: Tensor)
 @torch.no_grad()
 def outputs_of(network: nn.Module, images: Tensor) -> Tensor:
     """A network's outputs for many images, a few at a time."""
-    parts: Iterable[Tensor] = images.split(_AT_ONCE)
-    return torch.cat([network(part) for part in parts])
+    starts = range(0, len(images), _AT_ONCE)
+    return torch.cat([network(images[start : start + _AT_ONCE]) for start in starts])

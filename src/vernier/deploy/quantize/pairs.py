@@ -109,7 +109,7 @@ def does(network: fx.GraphModule, node: fx.Node, what: tuple[object, ...]) -> bo
 
 def _over_channels(node: fx.Node) -> bool:
     axes = node.kwargs.get("dim", node.args[1] if len(node.args) > 1 else None)
-    return node.target in ("mean", torch.mean) and tuple(axes or ()) not in ((2, 3), (-2, -1))
+    return node.target in ("mean", torch.mean) and axes not in ((2, 3), [2, 3], (-2, -1), [-2, -1])
 
 
 def keeps_constants(network: fx.GraphModule, pair: Pair) -> bool:

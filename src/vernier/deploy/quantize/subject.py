@@ -8,10 +8,12 @@ from torch import nn
 
 from vernier.augment.preprocess import Preprocessing
 from vernier.config.root import Config
+from vernier.deploy.export.adopt import adopt_network
 from vernier.deploy.export.describe import describe_bundle
 from vernier.deploy.export.files import read_onnx
 from vernier.deploy.export.network import export_network
 from vernier.deploy.export.wrap import read_info, unwrap_network
+from vernier.deploy.foreign import describe_foreign
 from vernier.deploy.onnx_info import Kind, OnnxInfo
 from vernier.errors import ModelError
 from vernier.evaluation.classifier import Classifier, load_classifier
@@ -62,7 +64,8 @@ def load_subject(path: Path, config: Config, *, trust: bool) -> Subject:
     """Read a bundle, the best one of a run, or a float ONNX file.
 
     Raises:
-        ModelError: none of them, damaged, or quantized already.
+        ModelError: none of them, damaged, quantized already, or of another program and settings don't say what it is.
+        ConfigError: such settings don't fit the file.
     """
     return _from_file(path, config) if path.is_file() else _from_bundle(path, config, trust)
 
@@ -102,10 +105,13 @@ def _from_bundle(path: Path, config: Config, trust: bool) -> Subject:
 def _from_file(path: Path, config: Config) -> Subject:
     model = read_onnx(path)
     info = read_info(model, path)
-    if info is None:
-        raise ModelError(f"{path}: says nothing of its classes and its preprocessing")
-    if info.quantization is not None or any(node.op_type == "QuantizeLinear" for node in model.graph.node):
+    quantized = info is not None and info.quantization is not None
+    if quantized or any(node.op_type == "QuantizeLinear" for node in model.graph.node):
         raise ModelError(f"{path}: is quantized already; name the float model that it was made of")
+    if info is None:
+        network, info = adopt_network(model, describe_foreign(path, config))
+    else:
+        network = unwrap_network(model)
     if config.export.raw:
         info = replace(info, kind="network")
-    return Subject(path, info, unwrap_network(model), None, path.stat().st_size)
+    return Subject(path, info, network, None, path.stat().st_size)

@@ -4,7 +4,7 @@ import copy
 from typing import final
 
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from vernier.models.zoo.layers import SamePadding
@@ -53,7 +53,7 @@ def only_user(node: fx.Node) -> fx.Node | None:
     return users[0] if len(users) == 1 else None
 
 
-def bias_of(layer: Layer) -> nn.Parameter:
+def bias_of(layer: Layer) -> Tensor:
     """The bias of a layer (outputs,), made where there is none."""
     if layer.bias is None:
         layer.bias = nn.Parameter(torch.zeros_like(layer.weight.flatten(1)[:, 0]))
