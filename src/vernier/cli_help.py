@@ -79,6 +79,8 @@ Classifies images, any number of them. Files that can't be read are listed at th
   --top-k N                         the N most probable classes; --probabilities: those of all classes in the files
   --annotate DIR                    pictures with class and confidence, under the names that the images have
   --explain DIR                     pictures of what the answer rests on (Grad-CAM); not of ONNX files
+  --explain-class NAME, --explain-layer NAME
+                                    of another class than the predicted one; at another layer than the last with a map
   --reject C                        below confidence C the prediction is `unknown`; the model's own C else, 0 for never
   --levels A B                      a column `level`: low below confidence A, medium below B, else high
   --watch                           goes on with images that come into DIR until Ctrl-C; rows are appended.
@@ -170,9 +172,9 @@ Flash (weights and biases), RAM (activations, under a stated plan) and multiplic
 without an account. A float network is counted in 8-bit integers, as a device would run it, unless --precision float32
 says otherwise; a quantized graph is counted as it is. Preprocessing is left to the host. A network by name needs no
 training; --classes is 1000 when there is no data.
---board adds what ST's runtime takes and the time for an image, as estimates, and ends with exit status 1 when the network
-does not fit; --boards lists the boards. When stedgeai or stm32ai is on PATH or in STEDGEAI_CORE_DIR it is called and its
-figures are put beside, unless --no-st-tool is given.""",
+--board adds what ST's runtime takes and the time for an image, as estimates, and ends with exit status 1 when the
+network does not fit; --boards lists the boards. When stedgeai or stm32ai is on PATH or in STEDGEAI_CORE_DIR it is called
+and its figures are put beside, unless --no-st-tool is given.""",
     "chain": """\
 usage: vernier chain LETTERS CONFIG.yaml|RUN|BUNDLE|MODEL.onnx [key=value ...] [--max-drop POINTS] [--output DIR]
                      [--trust] [--json]

@@ -114,7 +114,8 @@ def _openers(
     if options.explain is not None:
         from vernier.deploy.overlay_sink import Overlays
 
-        openers.append(partial(Overlays, options.model, options.explain, trust=options.trust))
+        chosen = {"target": options.explain_class, "layer": options.explain_layer}
+        openers.append(partial(Overlays, options.model, options.explain, **chosen, trust=options.trust))
     return [*openers, *_screen_openers(options, columns, tally)]
 
 

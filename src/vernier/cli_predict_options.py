@@ -32,6 +32,8 @@ class PredictOptions:
         parquet: File.
         annotate: Directory for pictures.
         explain: Directory for overlays.
+        explain_class: The class that they explain; None for the predicted one.
+        explain_layer: The layer that they look at; None for the last one with a map.
         as_json: Whether one JSON object is printed.
         interval: Seconds between two looks at directories that are watched; None when they are not.
         trust: Whether the user's own code may be imported.
@@ -52,6 +54,8 @@ class PredictOptions:
     parquet: Path | None
     annotate: Path | None
     explain: Path | None
+    explain_class: str | None
+    explain_layer: str | None
     as_json: bool
     interval: float | None
     trust: bool
@@ -86,6 +90,8 @@ def predict_options(words: list[str]) -> PredictOptions:
         parquet=_take_file(words, "--parquet"),
         annotate=_take_file(words, "--annotate"),
         explain=_take_file(words, "--explain"),
+        explain_class=take_value(words, "--explain-class"),
+        explain_layer=take_value(words, "--explain-layer"),
         as_json=take_switch(words, "--json"),
         interval=_take_interval(words),
         trust=take_switch(words, "--trust"),
@@ -107,6 +113,8 @@ def _check(options: PredictOptions) -> None:
         "name images or directories behind the model, or - for a list on standard input": not options.inputs,
         "- goes alone: a list on standard input, or files and directories": STDIN in options.inputs
         and len(options.inputs) > 1,
+        "--explain-class and --explain-layer go with --explain": options.explain is None
+        and (options.explain_class or options.explain_layer) is not None,
         "--explain needs a bundle or a run: an ONNX file tells no gradients": is_onnx and options.explain is not None,
         f"{', '.join(options.overrides)}: a bundle says that itself; leave it out": bool(options.overrides)
         and not is_onnx,

@@ -11,8 +11,9 @@ from vernier.deploy.predictions import Prediction
 class Overlays:
     """A `Sink`: remembers the images, and explains them at the end."""
 
-    def __init__(self, bundle: Path, directory: Path, *, trust: bool) -> None:
+    def __init__(self, bundle: Path, directory: Path, *, target: str | None, layer: str | None, trust: bool) -> None:
         self._bundle, self._directory, self._trust = bundle, directory, trust
+        self._target, self._layer = target, layer
         self._paths: list[str] = []
 
     def write(self, rows: Sequence[Prediction]) -> None:
@@ -23,7 +24,7 @@ class Overlays:
         """Write an overlay for each."""
         from vernier.deploy.explain.overlays import write_overlays
 
-        write_overlays(self._bundle, self._paths, self._directory, target=None, trust=self._trust)
+        write_overlays(self._bundle, self._paths, self._directory, self._target, layer=self._layer, trust=self._trust)
 
     def abandon(self) -> None:
         """Write none."""

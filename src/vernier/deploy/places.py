@@ -1,5 +1,6 @@
 """Where files made from a model go when nobody says."""
 
+import os
 from pathlib import Path
 
 from vernier.models.bundle import INFO_FILE
@@ -14,6 +15,8 @@ def default_file(model: Path, ending: str) -> Path:
         model: A run directory, a bundle or a file.
         ending: Such as `.onnx` or `_int8.onnx`.
     """
+    if model.name in ("", ".."):
+        model = Path(os.path.abspath(model))  # noqa: PTH100 (a link keeps its name)
     if model.is_file():
         return model.with_name(model.stem + ending)
     directory, name = (model.parent, model.name) if (model / INFO_FILE).is_file() else (model, "best")

@@ -19,25 +19,29 @@ _BIAS = 2
 _AXES_AS_INPUT = 18
 """Opset from which ReduceMean takes its axes as an input."""
 
-_PASSES = 3
-"""A correction moves the inputs of the layers behind it: after this many passes nothing moves that counts."""
+_IMAGES = 64
+"""Each has many places: the mean of a channel does not change much with more."""
+
+_ERRORS_ONLY = 3
+"""Of onnxruntime's levels of messages; it would warn of weights that the first layers do not use."""
 
 Batches = Callable[[], Iterator[np.ndarray]]
 
 
 def correct_biases(
-    network: "onnx.ModelProto", quantized: "onnx.ModelProto", batches: Batches, *, passes: int = _PASSES
+    network: "onnx.ModelProto", quantized: "onnx.ModelProto", batches: Batches, *, images: int = _IMAGES
 ) -> "onnx.ModelProto":
     """Move the biases of a quantized network until the mean of each output channel is that of the float network.
 
     Nagel et al. 2019, "Data-Free Quantization Through Weight Equalization and Bias Correction", section 4.2, with
-    means measured on images. All layers are measured in one pass, as often as `passes` says.
+    means measured on images, one layer after the other from front to back: a layer's error is measured when those
+    before it are corrected already. All at once would correct the errors of the first layers again in every later one.
 
     Args:
         network: The float network that was quantized.
         quantized: With QuantizeLinear and DequantizeLinear; layers in float stay as they are.
         batches: Starts a pass over calibration images, float32 (n, C, h, w) each.
-        passes: Over the images.
+        images: So many of them at least, whole batches, as long as there are some.
 
     Returns:
         A copy of `quantized` with other int32 biases.
@@ -56,12 +60,22 @@ def correct_biases(
     biases = [bias for bias in _biases(corrected) if bias.layer in known]
     if not biases:
         return corrected
-    wanted = _channel_means(network, biases, batches)
-    for _ in range(passes):
-        got = _channel_means(corrected, biases, batches)
-        for bias in biases:
-            bias.move(wanted[bias.layer] - got[bias.layer])
+    wanted = _channel_means(network, biases, batches, images)
+    for bias in biases:
+        got = _channel_means(_up_to(corrected, bias.layer), [bias], batches, images)
+        bias.move(wanted[bias.layer] - got[bias.layer])
     return corrected
+
+
+def _up_to(model: "onnx.ModelProto", layer: str) -> "onnx.ModelProto":
+    """A copy of a model that ends with a layer."""
+    import onnx
+
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    names = [node.name for node in copy.graph.node]
+    del copy.graph.node[names.index(layer) + 1 :], copy.graph.output[:]
+    return copy
 
 
 def _outputs(model: "onnx.ModelProto") -> dict[str, str]:
@@ -113,14 +127,18 @@ def _biases(model: "onnx.ModelProto") -> Iterator[_Bias]:
         yield _Bias(values, numpy_helper.to_array(scale), node.name, axes)
 
 
-def _channel_means(model: "onnx.ModelProto", biases: Sequence[_Bias], batches: Batches) -> Mapping[str, np.ndarray]:
-    """Mean of each layer's output channels over all images, float64 (channels,) each, by the layer's name.
+def _channel_means(
+    model: "onnx.ModelProto", biases: Sequence[_Bias], batches: Batches, least: int
+) -> Mapping[str, np.ndarray]:
+    """Mean of each layer's output channels over at least so many images, float64 (channels,) each, by the layer's name.
 
     The graph itself takes the means, so that no layer's output outlives the next layer.
     """
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(_with_means(model, biases).SerializeToString())
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _ERRORS_ONLY
+    session = onnxruntime.InferenceSession(_with_means(model, biases).SerializeToString(), options)
     names = [_mean_name(bias.layer) for bias in biases]
     sums: list[Any] = [0.0] * len(biases)
     count = 0
@@ -128,6 +146,8 @@ def _channel_means(model: "onnx.ModelProto", biases: Sequence[_Bias], batches: B
         means = session.run(names, {INPUT: images})
         sums = [total + len(images) * mean.astype(np.float64) for total, mean in zip(sums, means, strict=True)]
         count += len(images)
+        if count >= least:
+            break
     return {bias.layer: total / count for bias, total in zip(biases, sums, strict=True)}
 
 
