@@ -271,7 +271,7 @@ def test_find_batch_size_prints_it_as_a_training_takes_it(monkeypatch, capsys):
     from vernier.training.find_batch_size import BatchSizeFinding, BatchSizeTrial
 
     trials = (BatchSizeTrial(16, 0.25, 3 * 10**9, 4 * 10**9), BatchSizeTrial(32, None, None, 4 * 10**9))
-    monkeypatch.setattr(api, "try_batch_sizes", lambda *_: BatchSizeFinding(16, "32 did not fit", trials))
+    monkeypatch.setattr(api.training, "try_batch_sizes", lambda *_: BatchSizeFinding(16, "32 did not fit", trials))
     assert cli.main(["find", "batch_size", "data=digits", "model=digits_cnn"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines == ["data.batch_size=16", "reason: 32 did not fit"]

@@ -173,8 +173,8 @@ without an account. A float network is counted in 8-bit integers, as a device wo
 says otherwise; a quantized graph is counted as it is. Preprocessing is left to the host. A network by name needs no
 training; --classes is 1000 when there is no data.
 --board adds what ST's runtime takes and the time for an image, as estimates, and ends with exit status 1 when the
-network does not fit; --boards lists the boards. When stedgeai or stm32ai is on PATH or in STEDGEAI_CORE_DIR it is called
-and its figures are put beside, unless --no-st-tool is given.""",
+network does not fit; --boards lists the boards. When stedgeai or stm32ai is on PATH or in STEDGEAI_CORE_DIR it is
+called and its figures are put beside, unless --no-st-tool is given.""",
     "chain": """\
 usage: vernier chain LETTERS CONFIG.yaml|RUN|BUNDLE|MODEL.onnx [key=value ...] [--max-drop POINTS] [--output DIR]
                      [--trust] [--json]

@@ -92,6 +92,14 @@ def test_channels_of_a_flattened_map_and_groups() -> None:
         torch.testing.assert_close(first, second, rtol=5e-3, atol=0)
 
 
+def test_what_is_left_of_a_dead_channel_does_not_grow() -> None:
+    module = uneven(nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.Conv2d(4, 2, 1)))
+    module[0].weight.data[2] *= 1e-9
+    scales = equalize(trace_network(module), images())["_0"]
+    assert float(scales[2]) == 1
+    assert ((scales - 1).abs() > 0.01).sum() == 3
+
+
 def test_sigmoid_and_shared_layers_are_not_crossed() -> None:
     class Shared(nn.Module):
         def __init__(self) -> None:

@@ -191,7 +191,9 @@ def test_a_file_of_another_program_is_described_by_settings(model):
     onnx.save(network, model)
     with pytest.raises(ModelError, match=r"augment\.eval"):
         api.quantize(model, *DIGITS)
-    report = api.quantize(model, *DIGITS, "augment.eval=[{name: Normalize, mean: 0.5, std: 0.5}]")
+    report = api.quantize(
+        model, *DIGITS, "augment.eval=[{name: Resize, size: 8}, {name: Normalize, mean: 0.5, std: 0.5}]"
+    )
     assert report.measured is not None
     assert report.measured.agreement["int8"] > 0.85
     assert read_info(onnx.load(report.file), report.file).class_names == ("0", "1", "2", "3")

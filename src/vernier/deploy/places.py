@@ -5,7 +5,8 @@ from pathlib import Path
 
 from vernier.models.bundle import INFO_FILE
 
-_EXPORTS = "export"
+EXPORTS = "export"
+"""The directory in a run."""
 
 
 def default_file(model: Path, ending: str) -> Path:
@@ -21,5 +22,5 @@ def default_file(model: Path, ending: str) -> Path:
         return model.with_name(model.stem + ending)
     directory, name = (model.parent, model.name) if (model / INFO_FILE).is_file() else (model, "best")
     if (directory / "config.yaml").is_file():
-        return directory / _EXPORTS / f"{name}{ending}"
+        return directory / EXPORTS / f"{name}{ending}"
     return directory / f"{name}{ending}"

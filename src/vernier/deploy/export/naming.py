@@ -26,7 +26,7 @@ def clean_graph(model: "onnx.ModelProto", layers: Iterable[str]) -> None:
         model: With torch's metadata.
         layers: Names of the modules that hold no others.
     """
-    names = _node_names(model.graph, frozenset(map(own_name, layers)))
+    names = _node_names(model.graph, frozenset(map(own_name, layers)) - {""})
     renamed = {INPUT: INPUT, **{output.name: output.name for output in model.graph.output}}
     constants = {tensor.name for tensor in model.graph.initializer}
     for node, name in zip(model.graph.node, names, strict=True):

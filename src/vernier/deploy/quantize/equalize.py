@@ -12,6 +12,9 @@ from vernier.deploy.quantize.tracing import bias_of
 _ROUNDS = 100
 _CONVERGED = 1e-3
 
+_NOISE = 1e-4
+"""Weights of a channel that are this share of the layer's largest are left over from one that died, and stay small."""
+
 _SIX = 6.0
 _MARGIN = 1.25
 """Other images may reach further than those that were seen."""
@@ -56,10 +59,10 @@ def _least_scales(network: fx.GraphModule, pairs: Sequence[Pair], images: Tensor
 
 
 def _scales(pair: Pair, done: Tensor, least: Tensor | None) -> Tensor:
-    """(channels,); 1 for a channel without weights on one side, or that ReLU6 cuts."""
+    """(channels,); 1 for a channel without weights to speak of on one side, or that ReLU6 cuts."""
     first = pair.first.weight.flatten(1).abs().amax(1)
     second = pair.incoming.abs().amax((1, 3)).flatten()
-    free = (first > 0) & (second > 0)
+    free = (first > _NOISE * first.max()) & (second > 0)
     scales = torch.sqrt(first * second) / second
     if least is not None:
         free &= least.isfinite()

@@ -18,6 +18,7 @@ from vernier.deploy.quantize.fold import fold_batchnorm
 from vernier.deploy.quantize.processor import choose_reduce_range
 from vernier.deploy.quantize.tracing import UNTRACEABLE, trace_network
 from vernier.errors import ModelError, TrainingError
+from vernier.evaluation.words import several
 from vernier.models.freeze import set_training_mode
 from vernier.training.parts import build_parts, open_dataset
 from vernier.training.resolve import resolve
@@ -60,7 +61,8 @@ def finetune(
     schedule are SGD with momentum and a cosine. Equal arguments give equal weights.
 
     Args:
-        module: In float, on the CPU, prepared or not; left as it is.
+        module: In float, on the CPU; prepared before (`prepare_network`), because dead channels can not be told later;
+            left as it is.
         config: The run's resolved one.
         split_file: The run's split.csv.
         settings: granularity and reduce_range.
@@ -83,7 +85,7 @@ def finetune(
         fabric.launch()
         _train(build_setup(replace(parts, model=network), fabric), log)
     take_out_fake_quant(network)
-    note = f"Trained on for {finetuning.epochs} epochs with 8-bit rounding (lr {finetuning.lr:g})."
+    note = f"Trained on for {several(finetuning.epochs, 'epoch')} with 8-bit rounding (lr {finetuning.lr:g})."
     return Finetuned(network.eval(), (note,))
 
 
