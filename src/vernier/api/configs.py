@@ -14,7 +14,6 @@ from vernier.config.root import Config
 from vernier.config.words import show
 from vernier.deploy.places import EXPORTS
 from vernier.errors import RunError
-from vernier.training.label_errors import check_labels as check_labels
 
 ConfigLike = str | Path | Mapping[str, Any] | LoadedConfig | None
 

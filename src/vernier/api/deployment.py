@@ -16,7 +16,6 @@ from vernier.deploy.predictions import Answer, PredictResult
 from vernier.errors import RunError
 from vernier.scenario.overriding import open_data
 from vernier.training.devices import processors
-from vernier.training.label_errors import check_labels as check_labels
 from vernier.training.log import logging_to
 from vernier.training.prepare import find_finished
 from vernier.training.session import run_training

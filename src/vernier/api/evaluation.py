@@ -12,7 +12,6 @@ from vernier.evaluation.compare import Comparison
 from vernier.evaluation.compare import compare as compare_files
 from vernier.evaluation.evaluate import EvaluationReport, evaluate_bundle
 from vernier.scenario.overriding import open_data, own_evaluators
-from vernier.training.label_errors import check_labels as check_labels
 
 if TYPE_CHECKING:
     pass

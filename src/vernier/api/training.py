@@ -17,7 +17,6 @@ from vernier.training.find_batch_size import BatchSizeFinding
 from vernier.training.find_batch_size import find_batch_size as try_batch_sizes
 from vernier.training.find_learning_rate import LearningRateFinding
 from vernier.training.find_learning_rate import find_learning_rate as try_learning_rates
-from vernier.training.label_errors import check_labels as check_labels
 from vernier.training.log import logger, logging_to, make_display
 from vernier.training.parts import Dataset, open_dataset
 from vernier.training.plot_schedule import ScheduleCurve, count_steps, given_steps, schedule_curve

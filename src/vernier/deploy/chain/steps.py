@@ -109,9 +109,19 @@ def _evaluate(subject: Subject, verbs: Verbs, step: Step) -> Outcome:
 
 def _quantize(subject: Subject, verbs: Verbs, step: Step) -> Outcome:
     report = verbs.quantize(subject.path)
+    figures = {name: _quantized(report, name) for name in report.costs}
     details = {"text": report.to_text(), "report": report.to_json()}
     files = (report.file,) if report.passed else ()
-    return Outcome(0 if report.passed else 1, _with_sizes(report.figures()), details, files)
+    return Outcome(0 if report.passed else 1, _with_sizes(figures), details, files)
+
+
+def _quantized(report: "QuantizeReport", name: str) -> Figures:
+    """What quantizing found of one of the models."""
+    cost, measured = report.costs[name].to_json(), report.measured
+    known = {key: cost[key] for key in ("bytes", "latency_ms_p50", "flash_bytes", "ram_bytes")}
+    if measured is None:
+        return Figures(**known)
+    return Figures(measured.measures[name].values[measured.drop.measure], measured.n, **known)
 
 
 def _with_sizes(figures: Mapping[str, Figures]) -> dict[str, Figures]:

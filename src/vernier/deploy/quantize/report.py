@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, final
 
 from vernier.config.quantize import QuantizeConfig
-from vernier.deploy.chain.record import Figures
 from vernier.deploy.quantize.cost import Cost
 from vernier.deploy.quantize.gate import Drop, Measured
 from vernier.deploy.quantize.noise import LayerNoise
@@ -83,20 +82,9 @@ class QuantizeReport:
             "trials": [] if self.search is None else [trial.to_json() for trial in self.search.trials],
         }
 
-    def figures(self) -> dict[str, Figures]:
-        """By model, what a chain keeps."""
-        return {name: self._kept(name) for name in self.costs}
-
     def to_text(self) -> str:
         """The table, what was lost, and where."""
         return "\n".join([*self.notes, *self._table(), *self._verdict(), *self._layer_lines(), *self._files()])
-
-    def _kept(self, name: str) -> Figures:
-        cost, measured = self.costs[name].to_json(), self.measured
-        known = {key: cost[key] for key in ("bytes", "latency_ms_p50", "flash_bytes", "ram_bytes")}
-        if measured is None:
-            return Figures(**known)
-        return Figures(measured.measures[name].values[measured.drop.measure], measured.n, **known)
 
     def _figures(self, name: str) -> dict[str, Any]:
         cost = self.costs[name].to_json()
