@@ -15,9 +15,9 @@ from vernier.models.settle import settle_model
 FAST = [
     ({"name": "digits_cnn"}, 8, 1),
     ({"name": "stmnist"}, 28, 1),
-    ({"name": "resnet", "version": "v1", "depth": 8}, 32, 3),
 ]
 SLOW = [
+    ({"name": "resnet", "version": "v1", "depth": 8}, 32, 3),
     *(({"name": f"EfficientNetB{number}"}, 64, 3) for number in (0, 3)),
     *(({"name": name}, 64, 3) for name in ("AlexNet", "NASNetMobile", "TinyDarknet", "VGG16", "custom")),
     *(({"name": f"ResNet{depth}"}, 32, 3) for depth in (18, 34, 101)),

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from vernier import api
-from vernier.deploy.onnx_classifier import load_onnx
+from vernier.deploy.export.pt2 import load_program
 from vernier.errors import ConfigError
 
 BASE = ("data=digits", "model=digits_cnn", "train.epochs=1", "train.threads=1", "data.threads=1", "train.speed=off",
@@ -14,15 +14,16 @@ BASE = ("data=digits", "model=digits_cnn", "train.epochs=1", "train.threads=1", 
 
 def test_files_are_written_and_told(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    end = api.train(None, *BASE, "export.after_training=[onnx,pt2]")
+    end = api.train(None, *BASE, "export.after_training=[pt2]")
     assert end.exit_status == 0
-    names = {"best.onnx", "best.pt2", "final.onnx", "final.pt2"}
+    names = {"best.pt2", "final.pt2"}
     assert {file.name for file in (tmp_path / "run" / "export").iterdir()} == names
     told = json.loads((tmp_path / "run" / "result.json").read_text())["exports"]
-    assert [made["parity"]["n"] for made in told] == [256] * 4
+    assert [made["parity"]["n"] for made in told] == [256] * 2
     assert "val images of digits" in told[0]["parity"]["images"]
-    assert load_onnx(tmp_path / "run" / "export" / "best.onnx").info.class_names == tuple("0123456789")
-    assert "exported: run/export/best.onnx" in (tmp_path / "run" / "train.log").read_text()
+    said = load_program(tmp_path / "run" / "export" / "best.pt2")[1]
+    assert said["class_names"] == list("0123456789")
+    assert "exported: run/export/best.pt2" in (tmp_path / "run" / "train.log").read_text()
 
 
 def test_a_failed_export_leaves_the_training(tmp_path, monkeypatch):

@@ -83,6 +83,7 @@ def test_batchnorm_is_part_of_the_layer_before_it(exported):
     assert (shapes["stem.weight"], shapes["stem.bias"]) == ((8, 3, 3, 3), (8,))
 
 
+@pytest.mark.slow
 def test_batchnorm_without_weights_after_a_layer_with_bias():
     module = small_network(affine=False)
     module.stem = nn.Conv2d(3, 8, 3, 2, 1)
@@ -111,7 +112,7 @@ def test_the_same_network_gives_the_same_bytes(exported):
     assert again.SerializeToString(deterministic=True) == exported.SerializeToString(deterministic=True)
 
 
-@pytest.mark.parametrize("opset", [13, 21])
+@pytest.mark.parametrize("opset", [13, pytest.param(21, marks=pytest.mark.slow)])
 def test_other_opsets(opset):
     model = export_network(small_network(), 3, (9, 12), opset=opset, batch_size=None)
     assert [item.version for item in model.opset_import] == [opset]
@@ -124,6 +125,7 @@ def test_an_operator_that_an_opset_lacks():
         export_network(module, 3, (4, 4), opset=13, batch_size=None)
 
 
+@pytest.mark.slow
 def test_a_fixed_batch():
     model = export_network(small_network(), 3, (9, 12), opset=18, batch_size=2)
     assert_equal_outputs(model, small_network(), counts=(2,))
@@ -149,7 +151,7 @@ class Scaled(nn.Module):
         return (x.flatten(1) * x.shape[0]).softmax(1)[:, :2]
 
 
-@pytest.mark.parametrize("kind", [Token, Scaled])
+@pytest.mark.parametrize("kind", [Token, pytest.param(Scaled, marks=pytest.mark.slow)])
 def test_networks_that_count_their_images(kind):
     module = kind()
     model = export_network(module, 3, (3, 4), opset=18, batch_size=None)
