@@ -100,6 +100,29 @@ def unpacked(shared_data: Path, tmp_path_factory: pytest.TempPathFactory):
     return unpack
 
 
+@pytest.fixture(scope="session")
+def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One epoch on the digits, with test images; tests that write into it take a copy."""
+    from vernier import api
+
+    run = tmp_path_factory.mktemp("digits") / "run"
+    words = ("data=digits", "model=digits_cnn", "train.epochs=1", "train.threads=1", "data.threads=1")
+    api.train(None, *words, f"run.dir={run}")
+    return run
+
+
+@pytest.fixture(scope="session")
+def quantized_digits_run(digits_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`digits_run` with `export/best.onnx` and `export/best_int8.onnx`; tests that write into it take a copy."""
+    import shutil
+
+    from vernier import api
+
+    run = shutil.copytree(digits_run, tmp_path_factory.mktemp("quantized-digits") / "run")
+    api.quantize(run, "quantize.calibration=50")
+    return run
+
+
 @pytest.fixture
 def class_folders(tmp_path: Path, photos: dict[str, np.ndarray]) -> Path:
     """Class folders `china/` and `flower/` of 12 small JPEG crops of real photographs each."""

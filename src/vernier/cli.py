@@ -175,12 +175,12 @@ def _predict(words: list[str]) -> int:
 
 def _benchmark(words: list[str]) -> int:
     as_json, end_to_end = take_switch(words, "--json"), take_switch(words, "--end-to-end")
-    if words and words[0] not in _CONFIG_BENCHMARKS and Path(words[0]).exists():
+    if words and words[0] not in _CONFIG_BENCHMARKS and (Path(words[0]).exists() or words[0].endswith(".onnx")):
         from vernier.cli_benchmark_model import benchmark_model
 
         return benchmark_model(words, as_json=as_json)
     seconds = take_seconds(words)
-    what = take_choice(words, "benchmark", "what to measure", _CONFIG_BENCHMARKS)
+    what = take_choice(words, "benchmark", "what to measure, a run, a bundle, ONNX files", _CONFIG_BENCHMARKS)
     from vernier import api
     from vernier.config.overrides import split_config_argument
 

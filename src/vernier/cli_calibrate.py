@@ -4,7 +4,7 @@ import json
 import math
 from typing import Any
 
-from vernier.cli_words import UsageError, take_path, take_switch, take_value
+from vernier.cli_words import UsageError, refuse_misspelt, take_path, take_switch, take_value
 
 _PRECISION = "0.95"
 
@@ -16,6 +16,7 @@ def calibrate(words: list[str]) -> int:
     )
     precision, split = _take_share(words, "--precision"), take_value(words, "--split") or "val"
     bundle = take_path(words, "calibrate", "BUNDLE or RUN")
+    refuse_misspelt(words, "calibrate")
     from vernier import api
 
     report = api.calibrate(

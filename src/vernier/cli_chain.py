@@ -2,7 +2,7 @@
 
 import json
 
-from vernier.cli_words import UsageError, take_switch, take_value
+from vernier.cli_words import UsageError, refuse_misspelt, take_switch, take_value
 
 
 def chain(words: list[str]) -> int:
@@ -18,6 +18,7 @@ def chain(words: list[str]) -> int:
     if max_drop is not None:
         words.append(f"quantize.max_drop={max_drop}")
     model = words.pop(0) if words and "=" not in words[0] and not words[0].startswith("-") else None
+    refuse_misspelt(words, "chain")
     from vernier import api
     from vernier.deploy.chain.report import chain_text
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from vernier.cli_words import UsageError, take_path, take_switch, take_value
+from vernier.cli_words import UsageError, refuse_misspelt, take_path, take_switch, take_value
 
 if TYPE_CHECKING:
     from vernier.config.export import ExportFormat
@@ -22,6 +22,7 @@ def export(words: list[str]) -> int:
     which = _take_one_of(words, "--which", _BUNDLES)
     output, parity = take_value(words, "--output"), _take_parity(words)
     model = Path(take_path(words, "export", "BUNDLE or RUN"))
+    refuse_misspelt(words, "export")
     from vernier import api
 
     report = api.export(
@@ -69,6 +70,8 @@ def _lines(report: "ExportReport") -> list[str]:
     if report.image_size is not None:
         height, width = report.image_size
         lines.append(f"takes images of {height} x {width} pixels only (export.image_size)")
+    if report.batch_size is not None:
+        lines.append(f"takes {report.batch_size} images at once, no more and no fewer (export.batch_size)")
     if report.outputs:
         lines.append(f"further outputs: {', '.join(report.outputs)}")
     return [*lines, "to use it:", *(f"  {line}" for line in _usage(report))]

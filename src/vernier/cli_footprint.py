@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from vernier.cli_words import UsageError, take_count, take_switch, take_value
+from vernier.cli_words import UsageError, refuse_misspelt, take_count, take_switch, take_value
 
 if TYPE_CHECKING:
     from vernier.deploy.footprint.report import FootprintReport
@@ -22,6 +22,7 @@ def footprint(words: list[str]) -> int:
     what = words.pop(0) if words and "=" not in words[0] and not words[0].startswith("-") else None
     if what is None and not words:
         raise UsageError("footprint", "name a bundle, a run, an ONNX file, a config or model=NAME")
+    refuse_misspelt(words, "footprint")
     from vernier import api
 
     report = api.footprint(what, *words, **options)

@@ -4,18 +4,19 @@ import json
 import math
 from pathlib import Path
 
-from vernier.cli_words import UsageError, take_path, take_switch, take_value
+from vernier.cli_words import UsageError, refuse_misspelt, take_path, take_switch, take_value
 
 _MAX_DROP = "--max-drop"
 
 
 def quantize(words: list[str]) -> int:
     """Run the verb; returns the exit status: 1 when more is lost than may be."""
-    from vernier import api
-
     as_json, trust, layers = (take_switch(words, name) for name in ("--json", "--trust", "--layers"))
     split, output, max_drop = (take_value(words, name) for name in ("--split", "--output", _MAX_DROP))
     model = take_path(words, "quantize", "BUNDLE, RUN or MODEL.onnx")
+    refuse_misspelt(words, "quantize")
+    from vernier import api
+
     overrides = words if max_drop is None else [*words, f"quantize.max_drop={_points(max_drop)}"]
     report = api.quantize(
         model, *overrides, split=split, output=Path(output) if output else None, layers=layers, trust=trust

@@ -1,5 +1,6 @@
 """Options and names taken out of the words of a command line."""
 
+import re
 from difflib import get_close_matches
 from itertools import takewhile
 from typing import Any
@@ -81,6 +82,28 @@ def take_seconds(words: list[str]) -> float:
     if not 0 < seconds < float("inf"):
         raise UsageError("benchmark", f"--seconds takes a number above 0, not {text!r}")
     return seconds
+
+
+def refuse_misspelt(words: list[str], verb: str) -> None:
+    """Stop at a word that is nearly one of the verb's options, or one whose value is missing.
+
+    Raises:
+        VernierError: there is one.
+    """
+    known = re.findall(r"--[a-z][a-z-]+", VERB_HELP[verb])
+    for word in words:
+        name = word.partition("=")[0]
+        if name in known:
+            raise VernierError(f"vernier {verb}: {name} takes a value; see vernier {verb} --help")
+        close = get_close_matches(name, known, n=1) if name.startswith("--") and "." not in name else []
+        if close and not _is_key(name.removeprefix("--")):
+            raise VernierError(f"vernier {verb}: there is no option {name}; did you mean {close[0]}?")
+
+
+def _is_key(name: str) -> bool:
+    from vernier.config.root import Config
+
+    return name in Config.model_fields
 
 
 def take_choice(words: list[str], verb: str, what: str, choices: tuple[str, ...]) -> str:

@@ -43,13 +43,13 @@ def test_float_and_int8_beside_each_other_and_again_for_nothing(run, capsys):
     assert capsys.readouterr().err.count("done before") == 3
 
 
-def test_a_failed_gate_ends_it_with_status_1(run, capsys):
-    status, found = chain_json(
-        capsys, "qe", run, FEW, "quantize.percentile=51", "quantize.method=percentile", "--max-drop=0"
-    )
+def test_a_failed_gate_ends_it_with_status_1(quantized_digits_run, tmp_path, capsys):
+    file = shutil.copy(quantized_digits_run / "export" / "best.onnx", tmp_path / "m.onnx")
+    crude = ("quantize.percentile=51", "quantize.method=percentile", "--max-drop=0")
+    status, found = chain_json(capsys, "qe", file, "data=digits", FEW, *crude)
     assert status == 1
     assert [step["name"] for step in found["steps"]] == ["quantize"]
-    assert not (run / "export" / "best_int8.onnx").exists()
+    assert not (tmp_path / "m_int8.onnx").exists()
 
 
 def quick(*overrides):
@@ -62,10 +62,10 @@ def quick(*overrides):
     )
 
 
-def test_a_benchmark_sees_the_file_of_8_bits_too(run, tmp_path):
-    api.quantize(run, FEW)
-    file = shutil.copy(run / "export" / "best.onnx", tmp_path / "m.onnx")
-    shutil.copy(run / "export" / "best_int8.onnx", tmp_path / "m_int8.onnx")
+def test_a_benchmark_sees_the_file_of_8_bits_too(quantized_digits_run, tmp_path):
+    made = quantized_digits_run / "export"
+    file = shutil.copy(made / "best.onnx", tmp_path / "m.onnx")
+    shutil.copy(made / "best_int8.onnx", tmp_path / "m_int8.onnx")
     end = chain_model("b", file, (), quick(), None)
     assert set(end.record.figures()) == {"onnx"}
     steps = chain_model("qb", file, (), quick(FEW, "data=digits"), None).record.steps

@@ -12,11 +12,9 @@ from vernier.deploy.export.network import export_network
 from vernier.models.providers import build_model, make_architecture
 from vernier.models.settle import settle_model
 
-FAST = [
-    ({"name": "digits_cnn"}, 8, 1),
-    ({"name": "stmnist"}, 28, 1),
-]
+FAST = [({"name": "digits_cnn"}, 8, 1)]
 SLOW = [
+    ({"name": "stmnist"}, 28, 1),
     ({"name": "resnet", "version": "v1", "depth": 8}, 32, 3),
     *(({"name": f"EfficientNetB{number}"}, 64, 3) for number in (0, 3)),
     *(({"name": name}, 64, 3) for name in ("AlexNet", "NASNetMobile", "TinyDarknet", "VGG16", "custom")),

@@ -28,6 +28,7 @@ def test_files_are_written_and_told(tmp_path, monkeypatch):
 
 def test_a_failed_export_leaves_the_training(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("vernier.deploy.export.after_training._BUNDLES", ("best",))
     end = api.train(None, *BASE, "export.after_training=[onnx]", "export.opset=24", "export.tolerance=1e-15")
     assert (end.exit_status, end.result["status"]) == (1, "finished")
     assert "export.tolerance is 1e-15" in end.result["exports"][0]["error"]

@@ -151,19 +151,18 @@ class Scaled(nn.Module):
         return (x.flatten(1) * x.shape[0]).softmax(1)[:, :2]
 
 
-@pytest.mark.parametrize("kind", [Token, pytest.param(Scaled, marks=pytest.mark.slow)])
-def test_networks_that_count_their_images(kind):
-    module = kind()
-    model = export_network(module, 3, (3, 4), opset=18, batch_size=None)
-    assert_equal_outputs(model, module, size=(3, 4))
-
-
-def test_a_provable_batch_needs_one_translation(monkeypatch):
+@pytest.mark.parametrize(
+    ("kind", "batches"),
+    [(Token, [network_module.TRACED]), pytest.param(Scaled, [network_module.TRACED, None], marks=pytest.mark.slow)],
+)
+def test_networks_that_count_their_images_and_a_provable_batch_needs_one_translation(kind, batches, monkeypatch):
     seen = []
     translated = network_module._translated
     monkeypatch.setattr(network_module, "_translated", lambda *a: seen.append(a[-1]) or translated(*a))
-    export_network(Token(), 3, (3, 4), opset=18, batch_size=None)
-    assert seen == [network_module.TRACED]
+    module = kind()
+    model = export_network(module, 3, (3, 4), opset=18, batch_size=None)
+    assert_equal_outputs(model, module, size=(3, 4))
+    assert seen == batches
 
 
 class Branching(nn.Module):

@@ -1,16 +1,22 @@
 """Cross-layer equalisation, ReLU6, and high biases."""
 
+import pytest
 import torch
 from torch import Tensor, nn
 
+from vernier.config.model import ModelConfig
 from vernier.config.quantize import QuantizeConfig
 from vernier.deploy.quantize.equalize import equalize
+from vernier.deploy.quantize.fake_quant import insert_fake_quant, take_out_fake_quant
 from vernier.deploy.quantize.fold import Spread, fold_batchnorm
 from vernier.deploy.quantize.high_bias import absorb_high_biases
 from vernier.deploy.quantize.pairs import find_pairs
 from vernier.deploy.quantize.prepare import prepare_network
+from vernier.deploy.quantize.relative_change import train_changes
 from vernier.deploy.quantize.relu6 import replace_relu6
-from vernier.deploy.quantize.tracing import layers, trace_network
+from vernier.deploy.quantize.tracing import UNTRACEABLE, layers, trace_network
+from vernier.models.providers import build_model, make_architecture
+from vernier.models.settle import settle_model
 
 
 def images(count: int = 4, size: int = 10) -> Tensor:
@@ -154,3 +160,59 @@ def test_relu6_that_matters_stays() -> None:
         prepared = prepare_network(module, lambda: iter([x.numpy()]), settings)
         assert any(word in note for note in prepared.notes), prepared.notes
         torch.testing.assert_close(prepared.module(x), module(x), rtol=0.05, atol=0.05)
+
+
+NETWORKS = [
+    ({"name": "digits_cnn"}, 8),
+    *(({"name": name}, 32) for name in ("resnet18", "ResNet18", "ResNet20CIFAR", "SqueezeNet", "TinyDarknet")),
+    *(({"name": name}, 64) for name in ("MobileNetV2", "MobileNetV3Small", "EfficientNetB0", "NASNetMobile", "VGG16")),
+    ({"name": "mobilenet", "version": "v1", "alpha": 0.5}, 64),
+    ({"name": "fdmobilenet", "alpha": 0.25}, 64),
+    ({"name": "st_efficientnet_lc", "version": "v1"}, 64),
+    *(({"name": name}, 64) for name in ("mobilenetv3_small_050", "efficientnet_b0", "mobilevit_xxs", "convnext_atto")),
+    *(({"name": name}, 64) for name in ("regnetx_002", "repvgg_a0", "ghostnet_050", "mobilenetv4_conv_small_050")),
+    *(({"name": n, "provider": "torchvision"}, 64) for n in ("shufflenet_v2_x0_5", "regnet_y_400mf", "densenet121")),
+    ({"name": "vit_tiny_patch16_224"}, 224),
+    ({"name": "resnet20_cifar", "width_divisor": 2, "algebra": {"name": "quaternion"}}, 16),
+    ({"name": "resnet18", "head": [{"name": "batchnorm"}, {"name": "linear", "features": 8}]}, 32),
+]
+
+
+def with_statistics(model: dict, size: int) -> nn.Module:
+    torch.manual_seed(0)
+    settled, _ = settle_model(ModelConfig.model_validate(model))
+    module = build_model(make_architecture(settled, num_outputs=3, channels=3, input_size=(size, size)))
+    for norm in module.modules():
+        if isinstance(norm, nn.modules.batchnorm._BatchNorm):
+            norm.running_mean.normal_(0, 0.1)
+            norm.running_var.uniform_(0.3, 3)
+            norm.weight.data.uniform_(0.5, 1.5)
+            norm.bias.data.normal_(0, 0.3)
+    return module.eval()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("model", "size"), NETWORKS, ids=str)
+def test_networks_of_all_kinds_say_the_same(model: dict, size: int) -> None:
+    """Prepared, rounded, and with the rounding taken out again."""
+    module = with_statistics(model, size)
+    x = torch.randn(8, 3, size, size)
+    with torch.no_grad():
+        wanted = module(x)
+        largest = float(wanted.abs().max())
+        prepared = prepare_network(module, lambda: iter([x.numpy()]), QuantizeConfig(granularity="per_tensor"))
+        replaced = any("in place of ReLU6" in note for note in prepared.notes)
+        tolerance = 0.05 if replaced else 1e-4
+        torch.testing.assert_close(prepared.module(x), wanted, rtol=0, atol=tolerance * largest)
+    try:
+        network = trace_network(module)
+    except UNTRACEABLE:
+        assert "can't trace" in prepared.notes[0]
+        return
+    train_changes(network)
+    insert_fake_quant(network, "per_channel")
+    rounded = network(x)
+    rounded.sum().backward()
+    torch.testing.assert_close(rounded.detach(), wanted, rtol=0, atol=0.3 * largest)
+    take_out_fake_quant(network)
+    torch.testing.assert_close(network(x).detach(), wanted, rtol=0, atol=1e-4 * largest)

@@ -15,7 +15,8 @@ from vernier.deploy.quantize.fake_quant import (
     take_out_fake_quant,
 )
 from vernier.deploy.quantize.finetune import finetune
-from vernier.deploy.quantize.tracing import trace_network
+from vernier.deploy.quantize.relative_change import keep_changes, train_changes
+from vernier.deploy.quantize.tracing import layers, trace_network
 from vernier.errors import ModelError
 from vernier.models.zoo.digits_cnn import digits_cnn
 
@@ -36,20 +37,16 @@ def test_gradients_pass_straight_through() -> None:
     torch.testing.assert_close(weight.grad, torch.ones_like(weight))
 
 
-def test_activation_ranges_follow_training_batches_until_frozen() -> None:
-    rounding = FakeQuantActivation(momentum=0.5)
+def test_activation_ranges_widen_until_frozen() -> None:
+    rounding = FakeQuantActivation()
     rounding(torch.tensor([0.5, 2.0]))
     assert (float(rounding.low), float(rounding.high)) == (0, 2)
-    rounding(torch.tensor([-1.0, 4.0]))
-    assert (float(rounding.low), float(rounding.high)) == (-0.5, 3)
-    rounding.eval()
-    rounding(torch.tensor([100.0]))
-    rounding.train()
+    rounding(torch.tensor([-0.5, 1.0]))
+    assert (float(rounding.low), float(rounding.high)) == (-0.5, 2)
     freeze_ranges(rounding)
     values = torch.tensor([100.0, 1.0], requires_grad=True)
     clipped = rounding(values)
-    step = 3.5 / 255
-    torch.testing.assert_close(clipped.detach(), torch.tensor([3.0, 1.0]), rtol=0, atol=step)
+    torch.testing.assert_close(clipped.detach(), torch.tensor([2.0, 1.0]), rtol=0, atol=2.5 / 255)
     clipped.sum().backward()
     assert values.grad is not None
     assert values.grad.tolist() == [0, 1]
@@ -71,16 +68,57 @@ def test_what_an_8_bit_network_rounds_is_rounded_and_can_be_undone() -> None:
     torch.manual_seed(0)
     module, x = Small().eval(), torch.randn(4, 1, 6, 6)
     network = trace_network(module)
+    train_changes(network)
     insert_fake_quant(network, "per_tensor")
     # The image, the rectified outputs of `first`, those of `second`, the sum, the means; not the logits.
     assert sum(isinstance(part, FakeQuantActivation) for part in network.modules()) == 5
-    network.train()
     rounded = network(x)
     assert not torch.equal(rounded, module(x))
     torch.testing.assert_close(rounded, module(x), rtol=0.1, atol=0.1)
     take_out_fake_quant(network)
     assert torch.equal(network(x), module(x))
     assert set(network.state_dict()) == set(module.state_dict())
+
+
+def test_what_a_layer_takes_is_rounded_whoever_made_it() -> None:
+    class Attending(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.Linear(4, 6), nn.Linear(3, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = torch.nn.functional.gelu(self.first(x))
+            return self.second(x.reshape(x.shape[0] * 2, x.shape[1] // 2))
+
+    torch.manual_seed(0)
+    module, x = Attending().eval(), torch.randn(5, 4)
+    network = trace_network(module)
+    insert_fake_quant(network, "per_channel")
+    torch.testing.assert_close(network(x), module(x), rtol=0.05, atol=0.05)
+    ranges = [part for part in network.modules() if isinstance(part, FakeQuantActivation) and part.high > 0]
+    assert len(ranges) == 3
+
+
+def test_steps_do_not_see_how_channels_are_scaled() -> None:
+    """One step of Adam moves every channel by the same share of its largest weight; dead ones stay."""
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(), nn.Linear(16, 3)).eval()
+    scales = torch.tensor([1e-3, 1, 1e3, 0])
+    module[0].weight.data *= scales.view(-1, 1, 1, 1)
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    network = trace_network(module)
+    train_changes(network)
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.01, eps=1e-20)
+    network(torch.rand(8, 1, 4, 4) + 1).square().sum().backward()
+    optimizer.step()
+    for layer in layers(network).values():
+        keep_changes(layer)
+    after = network.state_dict()
+    largest = before["0.weight"].flatten(1).abs().amax(1)
+    moved = (after["0.weight"] - before["0.weight"]).flatten(1).abs().amax(1)
+    torch.testing.assert_close(moved, 0.01 * largest, rtol=1e-2, atol=0)
+    assert torch.equal(after["0.bias"][3], before["0.bias"][3])
+    assert not torch.equal(after["2.bias"], before["2.bias"])
 
 
 def config() -> Config:

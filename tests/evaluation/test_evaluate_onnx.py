@@ -13,38 +13,27 @@ from PIL import Image
 from vernier import api, cli
 from vernier.augment.preprocess import compile_preprocessing
 from vernier.config.augment import CentralCrop, Rescale, Resize
-from vernier.deploy.export.network import export_network
-from vernier.deploy.export.wrap import wrap_network
+from vernier.deploy.export.wrap import read_info, unwrap_network, wrap_network
 from vernier.deploy.foreign import foreign_info
 from vernier.deploy.onnx_classifier import load_onnx
 from vernier.deploy.onnx_info import OnnxInfo
 from vernier.errors import ConfigError, ModelError
-from vernier.evaluation.classifier import load_classifier
 
 DIGITS = ("data=digits", "data.threads=1")
 CLASSES = "data.class_names=[china,flower]"
 EVAL = "augment.eval=[{name: Resize, size: 8},{name: Rescale, scale: 0.01}]"
 
 
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory) -> Path:
-    """A short training on the digits whose best bundle is exported, wrapped and alone."""
-    run = tmp_path_factory.mktemp("evaluate-onnx") / "run"
-    api.train(None, *DIGITS, "model=digits_cnn", f"run.dir={run}", "train.epochs=1", "train.threads=1")
-    classifier = load_classifier(run / "best")
-    network = export_network(classifier.module, 1, (8, 8), opset=18, batch_size=None)
-    info = _info(classifier.preprocessing.to_json(), classifier.task.class_names)
-    (run / "export").mkdir()
-    for name, kind in (("best", "image"), ("raw", "network")):
-        model = wrap_network(network, replace(info, kind=kind), image_size=None, batch_size=None)
-        (run / "export" / f"{name}.onnx").write_bytes(model.SerializeToString())
-    return run
-
-
 @pytest.fixture
-def run(exported, tmp_path) -> Path:
-    shutil.copytree(exported, tmp_path / "run")
-    return tmp_path / "run"
+def run(quantized_digits_run, tmp_path) -> Path:
+    """A run whose best bundle is exported, wrapped and alone."""
+    run = shutil.copytree(quantized_digits_run, tmp_path / "run")
+    file = run / "export" / "best.onnx"
+    model = onnx.load(file)
+    info = read_info(model, file)
+    alone = wrap_network(unwrap_network(model), replace(info, kind="network"), image_size=None, batch_size=None)
+    onnx.save(alone, file.with_name("raw.onnx"))
+    return run
 
 
 def _info(preprocessing: dict, classes: tuple[str, ...], **values) -> OnnxInfo:

@@ -45,7 +45,7 @@ def confusion_csv(path: Path, counts: np.ndarray, names: list[str]) -> Path:
     return write_csv(path, ["target", *names], [[name, *row] for name, row in zip(names, counts, strict=True)])
 
 
-@pytest.mark.parametrize("n", [2, 10, 30, 100, 250])
+@pytest.mark.parametrize("n", [2, 10, *(pytest.param(n, marks=pytest.mark.slow) for n in (30, 100)), 250])
 def test_a_confusion_matrix_of_any_size_is_drawn_with_room_for_each_class(tmp_path, n):
     counts = np.eye(n, dtype=int) * 20
     csv = confusion_csv(tmp_path / "c.csv", counts, [f"class number {i} with a long name" for i in range(n)])

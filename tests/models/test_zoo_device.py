@@ -253,7 +253,13 @@ def test_traces_for_any_size(function):
         torch.testing.assert_close(traced(images), module(images))
 
 
-@pytest.mark.parametrize("function", [st_fd_mobilenet_v1, st_resnet8, st_mnist, st_efficientnet_lc_v1])
+@pytest.mark.parametrize(
+    "function",
+    [
+        st_resnet8,
+        *(pytest.param(each, marks=pytest.mark.slow) for each in (st_fd_mobilenet_v1, st_mnist, st_efficientnet_lc_v1)),
+    ],
+)
 def test_exports_for_any_batch(function):
     module = function(7, in_channels=3).eval()
     program = torch.export.export(module, (torch.randn(2, 3, 33, 32),), dynamic_shapes=({0: torch.export.Dim("n")},))

@@ -187,7 +187,14 @@ def test_more_sets_wait_for_a_validation(class_folders):
     assert measured == [next(step for step in validated if step >= epoch * per_epoch) for epoch in (1, 2)]
 
 
-@pytest.mark.parametrize(("step", "limit"), [(18, "train.max_steps=30"), (30, "train.max_steps=30"), (36, "seed=0")])
+@pytest.mark.parametrize(
+    ("step", "limit"),
+    [
+        pytest.param(18, "train.max_steps=30", marks=pytest.mark.slow),
+        (30, "train.max_steps=30"),
+        pytest.param(36, "seed=0", marks=pytest.mark.slow),
+    ],
+)
 def test_a_signal_in_the_last_step_of_an_epoch_loses_no_validation(step, limit):
     terminator = {"name": "training.own_callbacks:Terminator", "kwargs": {"step": step}}
     stopped = api.train(custom(terminator), limit, "run.dir=stopped")

@@ -210,8 +210,10 @@ def assert_same(one, other) -> None:
             "train.gradient_clip_norm=0.1",
             "train.memory_format=contiguous",
         ),
-        ("model.frozen=backbone", "train.cache_features=true", "train.feature_views=1"),
-        ("train.precision=bf16-true",),
+        pytest.param(
+            ("model.frozen=backbone", "train.cache_features=true", "train.feature_views=1"), marks=pytest.mark.slow
+        ),
+        pytest.param(("train.precision=bf16-true",), marks=pytest.mark.slow),
     ],
     ids=["accumulated and validated within epochs", "cached features", "bf16"],
 )
@@ -232,7 +234,11 @@ def test_bundles_hold_the_averages_and_training_goes_on_as_without(settings):
 
 @in_training
 @pytest.mark.parametrize(
-    "stages", [(), ("model.frozen=backbone", "train.unfreeze=[{epoch: 2, layers: '(4:)'}, {epoch: 3}]")]
+    "stages",
+    [
+        pytest.param((), marks=pytest.mark.slow),
+        ("model.frozen=backbone", "train.unfreeze=[{epoch: 2, layers: '(4:)'}, {epoch: 3}]"),
+    ],
 )
 def test_an_interrupted_training_ends_with_the_same_averages(tmp_path, stages):
     settings = (*stages, "train.ema={decay: 0.99, warmup: true}", "train.epochs=4", "train.log_every=1st")

@@ -20,7 +20,14 @@ def in_empty_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.parametrize("more", [(), ("train.accumulate=3",), ("train.limit_train=50%", "train.max_steps=11")])
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param((), marks=pytest.mark.slow),
+        pytest.param(("train.accumulate=3",), marks=pytest.mark.slow),
+        ("train.accumulate=3", "train.limit_train=50%", "train.max_steps=11"),
+    ],
+)
 def test_it_is_what_a_training_does(more, tmp_path):
     schedule = ("schedule=cosine", "schedule.warmup=3st", "schedule.hold=10%", "train.log_every=1st", "train.speed=off")
     end = api.train(DIGITS, *schedule, *more)

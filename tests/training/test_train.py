@@ -112,7 +112,7 @@ def stop_after(run_root: Path, rows: int, number: int) -> threading.Thread:
     return thread
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_signal_leaves_a_state_that_ends_with_the_same_bits(tmp_path, number):
     settings = ("train.log_every=1st", "train.epochs=4", "callbacks.early_stopping.patience=50")
     whole = api.train(BASE, *settings, "run.root=whole")

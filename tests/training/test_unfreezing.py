@@ -44,6 +44,7 @@ def test_layers_train_from_their_epoch_on_at_their_rate():
     assert changed(one, still)[0] == {"16.weight", "16.bias"}
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_ends_with_the_same_bits(tmp_path):
     whole = api.train(BASE, *STAGED, "run.root=whole")
     watcher = stop_after(tmp_path / "cut", 30, signal.SIGTERM)

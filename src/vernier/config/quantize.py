@@ -68,7 +68,8 @@ class QuantizeConfig(Section):
     reduce_range: Flag | None = None
     """Weights of 7 bits; null: only on CPUs whose 8-bit instructions can overflow (no VNNI)."""
     equalize: Flag | None = None
-    """Cross-layer equalisation, with ReLU in place of ReLU6 (Nagel et al. 2019), first; null: with per_tensor."""
+    """First silence dead channels and equalise the weights of neighbouring layers (Nagel et al. 2019); ReLU6 becomes
+    ReLU only where that changes little. null: with per_tensor."""
     bias_correction: Flag | None = None
     """Move biases by the mean error that quantization makes on the calibration images; null: with per_tensor."""
     finetune: FinetuneConfig | None = None

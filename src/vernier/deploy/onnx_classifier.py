@@ -1,5 +1,6 @@
 """An ONNX file made ready to classify, by onnxruntime and without torch."""
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -161,8 +162,18 @@ def open_session(model: Path | bytes, *, threads: int = 1) -> "InferenceSession"
     options.log_severity_level = 4
     try:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except (errors.Fail, errors.InvalidGraph, errors.InvalidProtobuf, errors.NotImplemented) as error:
-        raise ModelError(f"{name}: onnxruntime can't run it: {error}") from None
+    except (errors.InvalidProtobuf, errors.InvalidArgument):
+        raise ModelError(f"{name}: not an ONNX model, or one that is cut short; export it again") from None
+    except (errors.Fail, errors.InvalidGraph, errors.NotImplemented) as error:
+        raise ModelError(f"{name}: onnxruntime can't run it: {_said(str(error))}") from None
+
+
+def _said(message: str) -> str:
+    """What onnxruntime says, without its codes and where in its sources it says so."""
+    version = re.search(r"Unsupported model IR version: (\d+), max supported IR version: (\d+)", message)
+    if version is not None:
+        return f"it is of ONNX IR version {version[1]}, and {version[2]} is the newest known; write it in an older one"
+    return message.rpartition(" : ")[2].strip()
 
 
 def has_channels_last(shape: Sequence[object], channels: int) -> bool:

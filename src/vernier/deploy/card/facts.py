@@ -8,7 +8,7 @@ from typing import Any, final
 
 from vernier.augment.preprocess import Preprocessing
 from vernier.evaluation.report.run_data import Result, read_result
-from vernier.models.bundle import BundleInfo, bundle_directory, read_info, weights_sha256
+from vernier.models.bundle import BundleInfo, bundle_directory, read_info, read_weights, weights_sha256
 
 _RESULT_FILE = "result.json"
 
@@ -69,6 +69,8 @@ def gather_facts(path: Path) -> Facts:
     """
     directory = bundle_directory(path)
     info = read_info(directory)
+    # A card vouches for the weights by their hash.
+    read_weights(directory)
     file = _named(directory).parent / _RESULT_FILE
     return Facts(
         directory,

@@ -19,6 +19,7 @@ from vernier.deploy.export.pt2 import export_program, write_program
 from vernier.deploy.export.wrap import wrap_network
 from vernier.deploy.onnx_info import Kind, OnnxInfo
 from vernier.deploy.places import default_file
+from vernier.errors import RunError
 from vernier.evaluation.classifier import Classifier
 from vernier.models.bundle import bundle_directory, read_info
 
@@ -34,6 +35,7 @@ class ExportReport:
         format: onnx or pt2.
         kind: image takes uint8 images, network preprocessed ones.
         image_size: the only size of image that it takes; None for any.
+        batch_size: the only number of images that it takes at once; None for any.
         size: of the file, in bytes.
         parity: against the bundle; None when that was not asked for.
         tolerance: the largest difference of a probability that is let through.
@@ -45,6 +47,7 @@ class ExportReport:
     format: ExportFormat
     kind: Kind
     image_size: Size | None
+    batch_size: int | None
     size: int
     parity: Parity | None
     tolerance: float
@@ -99,6 +102,8 @@ def export_bundle(
     kind: Kind = "network" if settings.raw else "image"
     info = describe_bundle(bundle, read_info(bundle), kind=kind, layout=settings.layout)
     file = default_file(bundle, f"{'_raw' if settings.raw else ''}.{format}") if output is None else output
+    if file.is_dir():
+        raise RunError(f"{file}: is a directory; name a file, such as {file / 'model'}.{format}")
     make_directory(file.parent)
     temporary = file.with_name(f".{file.name}.{secrets.token_hex(4)}.tmp")
     try:
@@ -109,7 +114,9 @@ def export_bundle(
         parity = images and compare(classifier, run, images, image_size=size, batch_size=batch_size)
         bytes_written = temporary.stat().st_size
         outputs = tuple(further or ()) if format == "onnx" else ()
-        report = ExportReport(bundle, file, format, kind, size, bytes_written, parity, settings.tolerance, outputs)
+        report = ExportReport(
+            bundle, file, format, kind, size, batch_size, bytes_written, parity, settings.tolerance, outputs
+        )
         if report.passed:
             temporary.replace(file)
             sync_directory(file.parent)

@@ -163,7 +163,7 @@ def _tensor(name: str, shapes: Mapping[str, Shaped], integers: Integers, precisi
     if name not in shapes:
         raise ModelError(
             f"the graph does not tell the shape of {name!r}, so its memory can't be counted; "
-            "export the model with a fixed image size"
+            "export the model with a fixed image size; operators that ONNX does not know can't be counted"
         )
     shape, width = shapes[name]
     if precision is not None:

@@ -62,7 +62,9 @@ def open_subject(
     """
     path = Path(named) if isinstance(named, str | Path) else None
     if path is not None and path.suffix.casefold() not in _CONFIG_ENDINGS:
-        return subject_of_file(path) if path.is_file() else subject_of_bundle(path, trust=trust)
+        return (
+            subject_of_file(path) if path.is_file() or path.suffix == ".onnx" else subject_of_bundle(path, trust=trust)
+        )
     return subject_of_config(config(), classes, open_data)
 
 

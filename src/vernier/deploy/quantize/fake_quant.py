@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from typing import final
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, fx, nn
 from torch.nn.utils import parametrize
 
 from vernier.config.quantize import Granularity
-from vernier.deploy.quantize.pairs import ACTIVATIONS, ARITHMETIC, POOLS, does
+from vernier.deploy.quantize.pairs import ACTIVATIONS, ARITHMETIC, JOINS, POOLS, does
+from vernier.deploy.quantize.relative_change import keep_changes, largest_weights
 from vernier.deploy.quantize.tracing import Layer, layers, module_of, only_user
 
 _LEVELS = 255
@@ -25,7 +27,7 @@ class FakeQuantWeight(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         """(outputs, ...) to the same, rounded."""
-        size = weight.detach().flatten(1).abs().amax(1)
+        size = largest_weights(weight)
         scale = ((size if self._by_channel else size.max()) / self._largest).clamp_min(_TINY)
         if self._by_channel:
             zero = torch.zeros_like(scale, dtype=torch.int32)
@@ -35,35 +37,35 @@ class FakeQuantWeight(nn.Module):
 
 @final
 class FakeQuantActivation(nn.Module):
-    """8-bit activations whose range is a moving average of the batches' own ranges until it is frozen.
+    """8-bit activations; their range holds 0 and all values seen until it is frozen, as calibration's does (minmax).
 
     Attributes:
-        low, high: The range, (); it holds 0.
-        observing: Whether training batches still move it.
+        low, high: The range, ().
+        observing: Whether values still widen it.
     """
 
     low: Tensor
     high: Tensor
 
-    def __init__(self, momentum: float = 0.05) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._momentum, self.observing = momentum, True
-        self.register_buffer("low", torch.tensor(torch.nan))
-        self.register_buffer("high", torch.tensor(torch.nan))
+        self.observing = True
+        self.register_buffer("low", torch.zeros(()))
+        self.register_buffer("high", torch.zeros(()))
 
     def forward(self, values: Tensor) -> Tensor:
-        """Any shape to the same, rounded and clipped."""
-        if self.training and self.observing:
+        """Any shape to the same, rounded and clipped; sizes, which are computed alike, stay."""
+        if not isinstance(values, Tensor) or not values.is_floating_point():
+            return values
+        if self.observing:
             self._observe(values.detach())
         scale = ((self.high - self.low) / _LEVELS).clamp_min(_TINY)
         zero = torch.round(-self.low / scale).to(torch.int32)
         return torch.fake_quantize_per_tensor_affine(values, scale, zero, 0, _LEVELS)
 
     def _observe(self, values: Tensor) -> None:
-        low, high = values.amin().clamp_max(0), values.amax().clamp_min(0)
-        first = self.low.isnan()
-        self.low.copy_(torch.where(first, low, self.low.lerp(low, self._momentum)))
-        self.high.copy_(torch.where(first, high, self.high.lerp(high, self._momentum)))
+        self.low.copy_(torch.minimum(self.low, values.amin()))
+        self.high.copy_(torch.maximum(self.high, values.amax()))
 
 
 def insert_fake_quant(network: fx.GraphModule, granularity: Granularity, *, largest: int = 127) -> None:
@@ -87,17 +89,22 @@ def insert_fake_quant(network: fx.GraphModule, granularity: Granularity, *, larg
 
 
 def _rounded(network: fx.GraphModule) -> Iterator[fx.Node]:
-    """Nodes whose value is an 8-bit tensor: inputs, layers with the activation behind them, sums, pooled maps."""
+    """Nodes whose value is an 8-bit tensor: what layers take and give, with the activation behind them; sums; means.
+
+    Sums stay in float beside layer normalization, as static quantization leaves them.
+    """
+    own = layers(network)
+    taken = {node for layer in own for node in layer.all_input_nodes}
+    made = (*ACTIVATIONS, *POOLS, *(JOINS if _normalizes(network) else ARITHMETIC))
     for node in network.graph.nodes:
         after = only_user(node)
         goes_on = after is None or not (after.op == "output" or does(network, after, ACTIVATIONS))
-        if goes_on and _makes_values(network, node):
+        if goes_on and (node.op == "placeholder" or node in taken or node in own or does(network, node, made)):
             yield node
 
 
-def _makes_values(network: fx.GraphModule, node: fx.Node) -> bool:
-    made = node.op == "placeholder" or isinstance(module_of(network, node), Layer)
-    return made or does(network, node, (*ACTIVATIONS, *ARITHMETIC, *POOLS))
+def _normalizes(network: fx.GraphModule) -> bool:
+    return any(does(network, node, (nn.LayerNorm, F.layer_norm)) for node in network.graph.nodes)
 
 
 def freeze_ranges(network: nn.Module) -> None:
@@ -108,7 +115,7 @@ def freeze_ranges(network: nn.Module) -> None:
 
 
 def take_out_fake_quant(network: fx.GraphModule) -> None:
-    """Undo `insert_fake_quant`; weights are those before rounding."""
+    """Undo `insert_fake_quant`; weights are plain ones again, those before rounding."""
     for node in list(network.graph.nodes):
         module = module_of(network, node)
         if isinstance(module, FakeQuantActivation):
@@ -116,5 +123,8 @@ def take_out_fake_quant(network: fx.GraphModule) -> None:
             network.graph.erase_node(node)
             network.delete_submodule(str(node.target))
         elif isinstance(module, Layer) and parametrize.is_parametrized(module, "weight"):
-            parametrize.remove_parametrizations(module, "weight", leave_parametrized=False)
+            chain = module.get_submodule("parametrizations.weight")
+            assert isinstance(chain, nn.ModuleList), "torch keeps parametrizations in one"
+            chain[len(chain) - 1] = nn.Identity()
+            keep_changes(module)
     network.recompile()

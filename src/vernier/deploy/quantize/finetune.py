@@ -1,26 +1,30 @@
 """Quantization-aware fine-tuning: a trained network learns to live with 8 bits."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 from typing import final
 
-from torch import fx, nn
+import torch
+from torch import Tensor, fx, nn
 
 from vernier.augment.randomness import step_seed
-from vernier.config.optimizer import SGDConfig
+from vernier.config.duration import Duration
+from vernier.config.optimizer import AdamConfig
 from vernier.config.quantize import FinetuneConfig, QuantizeConfig
 from vernier.config.root import Config
 from vernier.config.schedule import CosineConfig
 from vernier.deploy.quantize.fake_quant import freeze_ranges, insert_fake_quant, take_out_fake_quant
 from vernier.deploy.quantize.fold import fold_batchnorm
 from vernier.deploy.quantize.processor import choose_reduce_range
+from vernier.deploy.quantize.relative_change import train_changes
 from vernier.deploy.quantize.tracing import UNTRACEABLE, trace_network
 from vernier.errors import ModelError, TrainingError
 from vernier.evaluation.words import several
-from vernier.models.freeze import set_training_mode
-from vernier.training.parts import build_parts, open_dataset
+from vernier.losses.distillation import Divergence, sigmoid_divergence, softmax_divergence
+from vernier.training.parts import build_parts, memory_format, open_dataset
 from vernier.training.resolve import resolve
 from vernier.training.runtime import make_fabric, process_settings, seed_device
 from vernier.training.setup import Setup, build_setup, make_step
@@ -46,6 +50,24 @@ class Finetuned:
     notes: tuple[str, ...]
 
 
+@final
+class _FloatAnswers:
+    """The float network as the teacher of the rounded one.
+
+    A network knows the labels of its training images by heart, so they say nothing about what rounding costs; training
+    on them again only makes it surer. How its own answers change says just that.
+    """
+
+    def __init__(self, network: nn.Module, divergence: Divergence) -> None:
+        self._network, self._divergence = network, divergence
+
+    def __call__(self, images: Tensor, logits: Tensor, losses: Tensor) -> Tensor:
+        """float32 (n,): from the float network's answers to those of the rounded one; labels do not count."""
+        with torch.no_grad():
+            wanted = self._network(images)
+        return self._divergence(wanted, logits)
+
+
 def finetune(
     module: nn.Module,
     config: Config,
@@ -54,11 +76,13 @@ def finetune(
     finetuning: FinetuneConfig,
     log: Callable[[str], None] = lambda _: None,
 ) -> Finetuned:
-    """Train a network on, on its own training images, with weights and activations rounded as quantization will.
+    """Train a network until it answers with rounded weights and activations as it did without, on its training images.
 
     The gradient passes straight through the rounding (Jacob et al. 2018, "Quantization and Training of Neural Networks
-    for Efficient Integer-Arithmetic-Only Inference"). Data, augmentation, loss and seed are the run's; optimizer and
-    schedule are SGD with momentum and a cosine. Equal arguments give equal weights.
+    for Efficient Integer-Arithmetic-Only Inference"); the loss is the divergence from the float network's own answers
+    (Hinton et al. 2015, "Distilling the knowledge in a neural network", without labels). Data, augmentation and seed
+    are the run's; the optimizer is Adam, on changes of the weights in units of their channels, along a cosine. Dropout
+    and BatchNorm behave as in evaluation. Equal arguments give equal weights.
 
     Args:
         module: In float, on the CPU; prepared before (`prepare_network`), because dead channels can not be told later;
@@ -81,12 +105,15 @@ def finetune(
         # Fields that are newer than the run are not resolved yet.
         config = resolve(config, dataset.source, dataset.train_store, config.run.name or "").config
         parts = build_parts(config, dataset, log)
+        teacher = copy.deepcopy(module).eval().to(memory_format=memory_format(config))
+        divergence = softmax_divergence if parts.task.name == "multiclass" else sigmoid_divergence
+        network.to(memory_format=memory_format(config))
         fabric = make_fabric(config.train)
         fabric.launch()
-        _train(build_setup(replace(parts, model=network), fabric), log)
+        _train(build_setup(replace(parts, model=network, teacher=_FloatAnswers(teacher, divergence)), fabric), log)
     take_out_fake_quant(network)
     note = f"Trained on for {several(finetuning.epochs, 'epoch')} with 8-bit rounding (lr {finetuning.lr:g})."
-    return Finetuned(network.eval(), (note,))
+    return Finetuned(network.to(memory_format=torch.contiguous_format).eval(), (note,))
 
 
 def _with_rounding(module: nn.Module, settings: QuantizeConfig) -> fx.GraphModule:
@@ -99,15 +126,14 @@ def _with_rounding(module: nn.Module, settings: QuantizeConfig) -> fx.GraphModul
             "leave quantize.finetune out"
         ) from None
     fold_batchnorm(network)
+    train_changes(network)
     reduced, _ = choose_reduce_range(settings.reduce_range)
     insert_fake_quant(network, settings.granularity, largest=_REDUCED if reduced else _WHOLE)
-    for parameter in network.parameters():
-        parameter.requires_grad_(True)
     return network
 
 
 def _finetuning_config(config: Config, finetuning: FinetuneConfig) -> Config:
-    """The run's data and loss, in a training of another kind, on one device in float32."""
+    """The run's data, in a training of another kind, on one device in float32."""
     train = {
         "epochs": finetuning.epochs,
         "devices": 1,
@@ -128,6 +154,9 @@ def _finetuning_config(config: Config, finetuning: FinetuneConfig) -> Config:
         "max_time": None,
         "max_steps": None,
         "fast_dev_run": False,
+        "gradient_clip_norm": None,
+        "gradient_clip_parameter_norm": None,
+        "gradient_clip_value": None,
     }
     changes = {
         "data": config.data.model_copy(update={"batch_size": finetuning.batch_size}),
@@ -136,8 +165,10 @@ def _finetuning_config(config: Config, finetuning: FinetuneConfig) -> Config:
         "model": config.model.model_copy(
             update={"weights": None, "pretrained": False, "stem_init": None, "frozen": None}
         ),
-        "optimizer": SGDConfig(lr=finetuning.lr, momentum=0.9, nesterov=False, weight_decay=0.0),
-        "schedule": CosineConfig(),
+        "loss": config.loss.model_copy(update={"l2": 0.0, "distillation": None}),
+        "optimizer": AdamConfig(lr=finetuning.lr),
+        # Adam's first steps move every weight by the whole rate.
+        "schedule": CosineConfig(warmup=Duration(10, "%")),
         "train": config.train.model_copy(update=train),
     }
     return config.model_copy(update=changes)
@@ -146,7 +177,6 @@ def _finetuning_config(config: Config, finetuning: FinetuneConfig) -> Config:
 def _train(setup: Setup, log: Callable[[str], None]) -> None:
     step, steps = make_step(setup), setup.steps
     for epoch in range(setup.config.train.epochs):
-        set_training_mode(setup.model, freeze_batchnorm=True)
         loss_sum, count = 0.0, 0
         for number, batch in enumerate(setup.loader.epoch(epoch), epoch * steps.per_epoch):
             if number >= _OBSERVED_SHARE * steps.total:

@@ -21,7 +21,10 @@ RECTIFIERS = (nn.ReLU, F.relu, torch.relu, "relu", "relu_", *RELU6)
 ACTIVATIONS = (*RECTIFIERS, nn.Hardtanh, nn.PReLU, nn.LeakyReLU, F.leaky_relu)
 """What an 8-bit layer does on its way out, or an 8-bit runtime right behind it."""
 
-ARITHMETIC = (operator.add, operator.iadd, torch.add, operator.mul, operator.imul, torch.mul, torch.cat)
+JOINS = (operator.mul, operator.imul, torch.mul, torch.cat)
+"""What joins tensors and adds nothing up."""
+
+ARITHMETIC = (operator.add, operator.iadd, torch.add, *JOINS)
 """What joins tensors."""
 
 POOLS = (nn.AvgPool2d, nn.AdaptiveAvgPool2d, F.adaptive_avg_pool2d, F.avg_pool2d, "mean", torch.mean)

@@ -67,7 +67,7 @@ def load_subject(path: Path, config: Config, *, trust: bool) -> Subject:
         ModelError: none of them, damaged, quantized already, or of another program and settings don't say what it is.
         ConfigError: such settings don't fit the file.
     """
-    return _from_file(path, config) if path.is_file() else _from_bundle(path, config, trust)
+    return _from_file(path, config) if path.is_file() or path.suffix == ".onnx" else _from_bundle(path, config, trust)
 
 
 def find_home(model: Path) -> Path:
