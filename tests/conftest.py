@@ -17,8 +17,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
+
+# On a busy machine an example may take any time.
+hypothesis.settings.register_profile("vernier", deadline=None)
+hypothesis.settings.load_profile("vernier")
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +68,22 @@ def _restore_torch(state: tuple | None) -> None:
     if torch.are_deterministic_algorithms_enabled() != deterministic:
         torch.use_deterministic_algorithms(deterministic)
     torch.set_default_dtype(dtype)
+
+
+@pytest.fixture(autouse=True)
+def pictures_not_rendered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainings compose curves.png and confusion_matrix.png and write one pixel: rendering would be half their time.
+
+    The tests of evaluation, whose subject the pictures are, and runs of session fixtures and other processes render.
+    """
+    from PIL import Image
+
+    from vernier.atomic import write_atomically
+
+    def save(_figure: object, out: Path, dpi: int) -> None:
+        write_atomically(out, lambda file: Image.new("L", (1, 1)).save(file, format="png", dpi=(dpi, dpi)))
+
+    monkeypatch.setattr("vernier.evaluation.plots._save", save)
 
 
 @pytest.fixture(scope="session")

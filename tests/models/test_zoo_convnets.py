@@ -24,7 +24,9 @@ ALL = {
     "wide_resnet": partial(wide_resnet, depth=16, widen_factor=4),
 }
 FOR_PHOTOS = ("nasnet_large", "nasnet_mobile")
-each = pytest.mark.parametrize("name", ALL)
+each = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "nasnet_large" else name for name in ALL]
+)
 
 
 def small(name, num_classes=7, in_channels=3, **arguments):

@@ -62,34 +62,42 @@ def test_defaults_are_filled_in_and_the_name_is_in_full(tried):
 
 
 @pytest.mark.parametrize(
-    ("argument", "name", "value"),
+    "written",
     [
-        ("alpha=1/4", "alpha", 0.25),
-        ("alpha=2", "alpha", 2.0),
-        ("count=3", "count", 3),
-        ("quick=true", "quick", True),
-        ("label=017", "label", "017"),
-        ("label=off", "label", "off"),
-        ("kind=hard", "kind", "hard"),
-        ("sizes=[3, 4]", "sizes", [3, 4]),
-        ("sizes=3", "sizes", [3]),
-        ("scale=1e-4", "scale", 1e-4),
-        ("scale=null", "scale", None),
-        ("weights={a: 1/2}", "weights", {"a": 0.5}),
-        ("weights.a=2", "weights", {"a": 2.0}),
-        ("inner.depth=5", "inner", {"depth": 5, "tags": []}),
-        ("inner={tags: [017]}", "inner", {"depth": 2, "tags": ["017"]}),
-        ("every=300st", "every", "300st"),
-        ("anything=[1, {a: b}]", "anything", [1, {"a": "b"}]),
-        ("label=${ENV:PLACE}", "label", "here"),
-        ("alpha=${scenario.share}", "alpha", 0.5),
+        {
+            "alpha=1/4": 0.25,
+            "count=3": 3,
+            "quick=true": True,
+            "label=017": "017",
+            "kind=hard": "hard",
+            "sizes=[3, 4]": [3, 4],
+            "scale=1e-4": 1e-4,
+            "weights={a: 1/2}": {"a": 0.5},
+            "inner.depth=5": {"depth": 5, "tags": []},
+            "every=300st": "300st",
+            "anything=[1, {a: b}]": [1, {"a": "b"}],
+        },
+        {
+            "alpha=2": 2.0,
+            "label=off": "off",
+            "sizes=3": [3],
+            "scale=null": None,
+            "weights.a=2": {"a": 2.0},
+            "inner={tags: [017]}": {"depth": 2, "tags": ["017"]},
+        },
+        {"label=${ENV:PLACE}": "here", "alpha=${scenario.share}": 0.5},
     ],
+    ids=["plain", "short", "references"],
 )
-def test_values_are_read_by_the_configs_rules(tried, monkeypatch, argument, name, value):
+def test_values_are_read_by_the_configs_rules(tried, monkeypatch, written):
     monkeypatch.setenv("PLACE", "here")
-    assert scenario(f"scenario.{argument}").parameters[name] == value
-    key, _, text = argument.partition("=")
-    assert scenario(f"--scenario.{key}", text).parameters[name] == value
+    parted = [argument.partition("=") for argument in written]
+    expected = {key.split(".")[0]: value for (key, _, _), value in zip(parted, written.values(), strict=True)}
+    joined = [f"scenario.{argument}" for argument in written]
+    apart = [word for key, _, text in parted for word in (f"--scenario.{key}", text)]
+    for words in (joined, apart):
+        found = scenario(*words).parameters
+        assert {name: found[name] for name in expected} == expected
 
 
 def test_a_file_and_the_command_line_are_one_tree(tried):

@@ -37,9 +37,9 @@ NEVER = {
     "model.weights", "model.warm_start", "model.stem_init", "model.head_name", "model.algebra",
     "train.threads", "train.devices", "train.accelerator", "train.num_nodes", "train.strategy",
     "train.strategy_kwargs", "train.compile", "train.allocator", "train.profile", "train.seeds", "train.memory_limit",
-    "track.mlflow", "scenario", "run",
+    "track.mlflow", "scenario", "run", "export.after_training", "quantize.calibration", "quantize.exclude",
 }  # fmt: skip
-"""Other files and machines, what takes long, and networks, which have a test of their own."""
+"""Other files and machines, what takes long or comes after a training, and networks, which have a test of their own."""
 
 CHOICES: dict[str, tuple[Any, ...]] = {
     "data.batch_size": (6, 8, 11),

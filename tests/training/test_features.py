@@ -149,7 +149,7 @@ def assert_equal_trainings(values: dict, **tolerance) -> None:
         torch.testing.assert_close(one[name], other[name], rtol=1e-2, atol=1e-3)
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("optimizer", ["adamw", pytest.param("sgd", marks=pytest.mark.slow)])
 def test_training_on_features_equals_the_uncached_training_of_the_same_views(optimizer):
     assert_equal_trainings(DIGITS | {"optimizer": {"name": optimizer, "lr": 0.02}})
 

@@ -16,12 +16,13 @@ ActivationType = Literal["uint8", "int8"]
 
 
 class FinetuneConfig(Section):
-    """Training on with the rounding of 8 bits in the network."""
+    """Training on with the rounding of 8 bits in the network, until it answers as it did in float."""
 
-    epochs: Count = 2
+    epochs: Count = 1
     """Passes over the training images."""
-    lr: Annotated[Number, Field(gt=0)] = 1e-4
-    """Learning rate of SGD with momentum 0.9; it falls to 0 along a cosine."""
+    lr: Annotated[Number, Field(gt=0)] = 3e-5
+    """Learning rate of Adam, as a share of each output channel's largest weight; it rises for a tenth of the steps and
+    falls to 0 along a cosine."""
     batch_size: Count = 32
     """Images a step."""
 

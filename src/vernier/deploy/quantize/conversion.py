@@ -28,7 +28,7 @@ class Converted:
     """What came of some settings.
 
     Attributes:
-        network: The float network that was quantized: prepared.
+        network: The float network that the quantized one is to answer like: prepared, and not trained on.
         quantized: What became of it.
         notes: What was done before, a sentence each.
     """
@@ -51,7 +51,7 @@ class Conversion:
 
     def __init__(self, subject: Subject, config: Config, batches: Batches, train_on: TrainOn) -> None:
         self._subject, self._config, self._batches, self._train_on = subject, config, batches, train_on
-        self._prepared: dict[tuple[bool, str], tuple[ModelProto, tuple[str, ...]]] = {}
+        self._prepared: dict[tuple[bool, str], _Exported] = {}
 
     def convert(self, settings: QuantizeConfig) -> Converted:
         """Prepare, quantize, and correct biases.
@@ -59,38 +59,57 @@ class Conversion:
         Args:
             settings: Without null for `equalize` and `bias_correction`.
         """
-        network, notes = self._network(settings)
-        quantized = quantize_network(network, self._batches, settings)
+        exported = self._network(settings)
+        quantized = quantize_network(exported.trained, self._batches, settings)
         if settings.bias_correction:
-            quantized = replace(quantized, model=self._corrected(network, quantized.model, settings))
-        return Converted(network, quantized, notes)
+            quantized = replace(quantized, model=self._corrected(exported, quantized.model, settings))
+        return Converted(exported.prepared, quantized, exported.notes)
 
-    def _corrected(self, network: "ModelProto", quantized: "ModelProto", settings: QuantizeConfig) -> "ModelProto":
+    def _corrected(self, exported: "_Exported", quantized: "ModelProto", settings: QuantizeConfig) -> "ModelProto":
         """With other biases; means are taken with float input and output."""
         floats = with_float_ends(settings)
         if floats == settings:
-            return correct_biases(network, quantized, self._batches)
-        plain = quantize_network(network, self._batches, floats).model
-        return _with_biases(quantized, correct_biases(network, plain, self._batches))
+            return correct_biases(exported.prepared, quantized, self._batches)
+        plain = quantize_network(exported.trained, self._batches, floats).model
+        return _with_biases(quantized, correct_biases(exported.prepared, plain, self._batches))
 
-    def _network(self, settings: QuantizeConfig) -> "tuple[ModelProto, tuple[str, ...]]":
+    def _network(self, settings: QuantizeConfig) -> "_Exported":
         # What is trained on depends on the granularity; what is not does not.
         key = (bool(settings.equalize), settings.granularity if settings.finetune else "")
         if key not in self._prepared:
             self._prepared[key] = self._export(settings)
         return self._prepared[key]
 
-    def _export(self, settings: QuantizeConfig) -> "tuple[ModelProto, tuple[str, ...]]":
+    def _export(self, settings: QuantizeConfig) -> "_Exported":
         if self._subject.module is None:
-            return self._subject.network, ()
+            return _Exported(self._subject.network, self._subject.network, ())
         prepared = prepare_network(self._subject.module, self._batches, settings)
-        module, notes = prepared.module, prepared.notes
-        if settings.finetune is not None:
-            module, more = self._train_on(module, settings)
-            notes += more
+        network = self._network_of(prepared.module)
+        if settings.finetune is None:
+            return _Exported(network, network, prepared.notes)
+        module, notes = self._train_on(prepared.module, settings)
+        return _Exported(network, self._network_of(module), (*prepared.notes, *notes))
+
+    def _network_of(self, module: nn.Module) -> "ModelProto":
         if module is self._subject.module:
-            return self._subject.network, notes
-        return export_module(module, self._subject.info, self._config), notes
+            return self._subject.network
+        return export_module(module, self._subject.info, self._config)
+
+
+@final
+@dataclass(frozen=True)
+class _Exported:
+    """A network before it is quantized.
+
+    Attributes:
+        prepared: As it is to answer.
+        trained: What is quantized: trained on with rounding, so that its biases make up for that already; or the same.
+        notes: What was done, a sentence each.
+    """
+
+    prepared: "ModelProto"
+    trained: "ModelProto"
+    notes: tuple[str, ...]
 
 
 def with_float_ends(settings: QuantizeConfig) -> QuantizeConfig:

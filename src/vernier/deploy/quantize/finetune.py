@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import islice
 from math import isfinite
 from pathlib import Path
 from typing import final
@@ -18,6 +19,7 @@ from vernier.config.root import Config
 from vernier.config.schedule import CosineConfig
 from vernier.deploy.quantize.fake_quant import freeze_ranges, insert_fake_quant, take_out_fake_quant
 from vernier.deploy.quantize.fold import fold_batchnorm
+from vernier.deploy.quantize.match_means import match_means
 from vernier.deploy.quantize.processor import choose_reduce_range
 from vernier.deploy.quantize.relative_change import train_changes
 from vernier.deploy.quantize.tracing import UNTRACEABLE, trace_network
@@ -31,6 +33,9 @@ from vernier.training.setup import Setup, build_setup, make_step
 
 _OBSERVED_SHARE = 0.5
 """Share of the steps in which activation ranges still move."""
+
+_IMAGES = 32
+"""As many show how far means are off."""
 
 _WHOLE, _REDUCED = 127, 63
 """Largest weight in steps, of 8 bits and of 7."""
@@ -98,25 +103,28 @@ def finetune(
         TrainingError: The loss is not a number.
         DataError: No training images.
     """
-    network = _with_rounding(module, settings)
+    folded = _folded(module)
+    network = _with_rounding(folded, settings)
     config = _finetuning_config(config, finetuning)
     with process_settings(config):
         dataset = open_dataset(config, split_file)
         # Fields that are newer than the run are not resolved yet.
         config = resolve(config, dataset.source, dataset.train_store, config.run.name or "").config
         parts = build_parts(config, dataset, log)
-        teacher = copy.deepcopy(module).eval().to(memory_format=memory_format(config))
         divergence = softmax_divergence if parts.task.name == "multiclass" else sigmoid_divergence
-        network.to(memory_format=memory_format(config))
+        for each in (folded, network):
+            each.to(memory_format=memory_format(config))
         fabric = make_fabric(config.train)
         fabric.launch()
-        _train(build_setup(replace(parts, model=network, teacher=_FloatAnswers(teacher, divergence)), fabric), log)
+        setup = build_setup(replace(parts, model=network, teacher=_FloatAnswers(folded, divergence)), fabric)
+        match_means(network, folded, _first_images(setup))
+        _train(setup, log)
     take_out_fake_quant(network)
     note = f"Trained on for {several(finetuning.epochs, 'epoch')} with 8-bit rounding (lr {finetuning.lr:g})."
     return Finetuned(network.to(memory_format=torch.contiguous_format).eval(), (note,))
 
 
-def _with_rounding(module: nn.Module, settings: QuantizeConfig) -> fx.GraphModule:
+def _folded(module: nn.Module) -> fx.GraphModule:
     try:
         network = trace_network(module)
     except UNTRACEABLE as error:
@@ -126,6 +134,11 @@ def _with_rounding(module: nn.Module, settings: QuantizeConfig) -> fx.GraphModul
             "leave quantize.finetune out"
         ) from None
     fold_batchnorm(network)
+    return network
+
+
+def _with_rounding(folded: fx.GraphModule, settings: QuantizeConfig) -> fx.GraphModule:
+    network = copy.deepcopy(folded)
     train_changes(network)
     reduced, _ = choose_reduce_range(settings.reduce_range)
     insert_fake_quant(network, settings.granularity, largest=_REDUCED if reduced else _WHOLE)
@@ -172,6 +185,12 @@ def _finetuning_config(config: Config, finetuning: FinetuneConfig) -> Config:
         "train": config.train.model_copy(update=train),
     }
     return config.model_copy(update=changes)
+
+
+def _first_images(setup: Setup) -> Tensor:
+    """Up to `_IMAGES` of those that are trained on, float (n, C, h, w)."""
+    rows = (image for batch in setup.loader.epoch(0) for image in batch.images)
+    return torch.stack(list(islice(rows, _IMAGES)))
 
 
 def _train(setup: Setup, log: Callable[[str], None]) -> None:

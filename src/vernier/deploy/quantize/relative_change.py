@@ -58,6 +58,12 @@ def largest_weights(weight: Tensor) -> Tensor:
     return weight.detach().flatten(1).abs().amax(1)
 
 
+def shift_bias(layer: Layer, by: Tensor) -> None:
+    """Add (outputs,) to where the changes of a bias start."""
+    start = layer.get_buffer("parametrizations.bias.0.start")
+    start.add_(by)
+
+
 def keep_changes(layer: Layer) -> None:
     """Make what came of a layer's parametrizations its plain parameters."""
     for name in PARAMETERS:
