@@ -1,7 +1,6 @@
 """The parameters of a scenario: read by the rules and with the messages of the config."""
 
 from collections.abc import Mapping
-from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -87,7 +86,6 @@ def reading_section(scenario: type[Scenario]) -> type[Section]:
     return _reading(params, scenario)
 
 
-@cache
 def _reading(params: type[Section], scenario: type[Scenario]) -> type[Section]:
     where = params.__qualname__
     fields: dict[str, Any] = {
