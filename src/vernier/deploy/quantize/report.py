@@ -124,7 +124,7 @@ class QuantizeReport:
         if self.passed:
             return ["Noise by layer:", *noise_table(self.layers)]
         names = ", ".join(f"{layer.name} ({layer.output:.1f} dB)" for layer in self.layers[:_WORST])
-        remedy = "Try quantize.mode=auto, quantize.finetune.epochs=2, or leave such layers in float (quantize.exclude)."
+        remedy = "Try quantize.mode=auto, or leave such layers in float (quantize.exclude); docs/quantization.md."
         return ["Layers that lose most:", *noise_table(self.layers[:_WORST]), f"FAILED: {names} lose most. {remedy}"]
 
     def _files(self) -> list[str]:
