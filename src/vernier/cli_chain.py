@@ -26,6 +26,8 @@ def chain(words: list[str]) -> int:
     if as_json:
         print(json.dumps({**end.record.to_json(), "directory": str(end.directory)}, indent=1, ensure_ascii=False))
     elif not end.signal_number:
+        if end.exit_status:
+            print(end.record.steps[-1].details["text"], end="\n\n")
         print(chain_text(end.record))
         print(f"report: {end.directory / 'chain.html'}")
     return end.exit_status

@@ -74,6 +74,10 @@ def _tell(tally: _Tally, is_live: bool, advance: "Told", block: "Sequence[Answer
 
     failures = [answer for answer in block if isinstance(answer, Failure)]
     tally.count += len(block)
+    if is_live:
+        # What was half-written under watch is read again.
+        again = {answer.path for answer in block}
+        tally.failures[:] = (failure for failure in tally.failures if failure.path not in again)
     tally.failures += failures
     advance(block)
     for failure in failures if is_live else ():

@@ -16,7 +16,8 @@ def test_a_record_reads_back_equal(tmp_path):
     record = ChainRecord("qe", (step("quantize", float=Figures(0.9, 10)), step("evaluate int8")))
     write_record(tmp_path / "chain.json", record)
     assert read_record(tmp_path / "chain.json", "qe") == record
-    assert read_record(tmp_path / "chain.json", "qeb") == ChainRecord("qeb")
+    assert read_record(tmp_path / "chain.json", "qeb") == ChainRecord("qeb", record.steps)
+    assert record.cut(1).steps == record.steps[:1]
     assert read_record(tmp_path / "none.json", "qe") == ChainRecord("qe")
 
 

@@ -38,6 +38,14 @@ def test_every_step_in_order_and_nothing_twice(tmp_path):
     assert workshop.done == []
 
 
+def test_other_letters_keep_what_they_begin_with(tmp_path):
+    workshop = Workshop(tmp_path)
+    workshop.run("qe")
+    assert [step.name for step in workshop.run("qeb").steps] == ["quantize", "evaluate int8", "benchmark int8"]
+    assert workshop.done == ["benchmark int8"]
+    assert len(workshop.run("q").steps) == len(read_record(tmp_path / "chain.json", "q").steps) == 1
+
+
 def test_a_failed_gate_ends_the_chain_and_is_tried_again(tmp_path):
     workshop = Workshop(tmp_path)
     workshop.failing = "quantize"

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -10,6 +11,8 @@ from vernier import api
 from vernier.cli import main
 from vernier.deploy.chain.chaining import chain_model
 from vernier.deploy.chain.steps import Verbs
+from vernier.deploy.onnx_classifier import load_onnx
+from vernier.models.bundle import read_info, update_info
 
 FEW = "quantize.calibration=50"
 
@@ -41,6 +44,19 @@ def test_float_and_int8_beside_each_other_and_again_for_nothing(run, capsys):
     assert (run / "evaluation_int8" / "predictions_test.csv").is_file()
     assert main(["chain", "eqe", str(run), FEW]) == 0
     assert capsys.readouterr().err.count("done before") == 3
+
+
+def test_a_new_temperature_does_all_again_and_reaches_both_files(quantized_digits_run, tmp_path):
+    run = shutil.copytree(quantized_digits_run, tmp_path / "run")
+    steps = (run, (), quick(FEW), None)
+    chain_model("q", *steps)
+    update_info(run / "best", replace(read_info(run / "best"), temperature=2.5, reject_threshold=0.75))
+    again = chain_model("q", *steps).record.steps[0]
+    loss = {name: again.details["report"][name]["loss"] for name in ("float", "onnx")}
+    assert loss["onnx"] == pytest.approx(loss["float"], rel=1e-4)
+    for name in ("best.onnx", "best_int8.onnx"):
+        info = load_onnx(run / "export" / name).info
+        assert (info.temperature, info.reject_threshold) == (2.5, 0.75)
 
 
 def test_a_failed_gate_ends_it_with_status_1(quantized_digits_run, tmp_path, capsys):

@@ -15,6 +15,10 @@ class Overlays:
         self._bundle, self._directory, self._trust = bundle, directory, trust
         self._target, self._layer = target, layer
         self._paths: list[str] = []
+        if target is not None:
+            from vernier.deploy.explain.overlays import check_class
+
+            check_class(bundle, target)
 
     def write(self, rows: Sequence[Prediction]) -> None:
         """Remember some."""

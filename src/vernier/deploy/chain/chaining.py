@@ -1,6 +1,7 @@
 """A chain on a model, from its letters to its report."""
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,6 @@ from vernier.deploy.chain.order import read_chain
 from vernier.deploy.chain.report import write_chain_page
 from vernier.deploy.chain.run import run_chain
 from vernier.deploy.chain.steps import Subject, Verbs, chain_action
-from vernier.deploy.places import default_file
 
 RECORD_FILE: Final = "chain.json"
 PAGE_FILE: Final = "chain.html"
@@ -69,4 +69,7 @@ def _say(line: str) -> None:
 
 def _directory(model: Path) -> Path:
     """The run itself; `MODEL_chain` beside a bundle or a file."""
-    return model if (model / "config.yaml").is_file() else default_file(model, "_chain")
+    if (model / "config.yaml").is_file():
+        return model
+    place = Path(os.path.abspath(model))  # noqa: PTH100 (a link keeps its name)
+    return place.with_name(f"{place.stem if place.is_file() else place.name}_chain")

@@ -87,6 +87,10 @@ class ChainRecord:
         step = self.steps[number]
         return step.fingerprint == fingerprint and step.status == 0
 
+    def cut(self, count: int) -> "ChainRecord":
+        """The first steps alone."""
+        return replace(self, steps=self.steps[:count])
+
     def with_step(self, number: int, step: StepRecord) -> "ChainRecord":
         """The step at its place; those after it rest on what it made and are gone."""
         return replace(self, steps=(*self.steps[:number], step))
@@ -98,7 +102,7 @@ class ChainRecord:
 
 
 def read_record(file: Path, letters: str) -> ChainRecord:
-    """What was done before of this chain; nothing where the file is of another chain or is not there.
+    """What was done before, of this chain or of another one: the steps that they begin with alike are done.
 
     Raises:
         RunError: The file is damaged.
@@ -107,7 +111,7 @@ def read_record(file: Path, letters: str) -> ChainRecord:
         return ChainRecord(letters)
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
-        if values["schema"] != SCHEMA or values["chain"] != letters:
+        if values["schema"] != SCHEMA:
             return ChainRecord(letters)
         return ChainRecord(letters, tuple(map(_step, values["steps"])))
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -59,7 +59,7 @@ def run_chain(letters: str, steps: Sequence[Step], file: Path, action: Action, s
     Raises:
         RunError: chain.json is damaged or can't be written.
     """
-    record = read_record(file, letters)
+    record = read_record(file, letters).cut(len(steps))
     for number, step in enumerate(steps):
         head = f"{number + 1} of {len(steps)}, {step.name}"
         fingerprint = action.inputs(step)
@@ -75,7 +75,8 @@ def run_chain(letters: str, steps: Sequence[Step], file: Path, action: Action, s
         record = record.with_step(number, done)
         write_record(file, record)
         if outcome.status:
-            break
+            return record
+    write_record(file, record)
     return record
 
 

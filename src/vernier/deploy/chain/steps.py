@@ -12,7 +12,7 @@ from vernier.deploy.chain.run import Action, Outcome
 from vernier.deploy.places import default_file
 from vernier.evaluation.evaluate import EvaluationReport
 from vernier.evaluation.tables import measures_table
-from vernier.models.bundle import WEIGHTS_FILE, bundle_directory, weights_sha256
+from vernier.models.bundle import INFO_FILE, WEIGHTS_FILE, bundle_directory
 from vernier.versions import versions
 
 if TYPE_CHECKING:
@@ -77,8 +77,8 @@ class Subject:
         return [self.path, self.int8_file] if self.path.is_file() and step.precision == "int8" else [self.path]
 
     def weights(self) -> str:
-        """A hash of the float model's weights."""
-        return _file_hash(self.path) if self.path.is_file() else weights_sha256(bundle_directory(self.path))
+        """A hash of the float model: of its weights, and of what it makes of their answers."""
+        return _file_hash(self.path if self.path.is_file() else bundle_directory(self.path) / INFO_FILE)
 
 
 def chain_action(subject: Subject, verbs: Verbs) -> Action:

@@ -23,6 +23,7 @@ from vernier.evaluation.classifier import Classifier, load_classifier
 from vernier.evaluation.metrics import probabilities_of
 from vernier.evaluation.pixels import visible
 from vernier.evaluation.reading import LenientImages
+from vernier.models.bundle import bundle_directory, read_info
 
 _OPACITY = 0.4
 _QUALITY = 90
@@ -116,15 +117,28 @@ def open_explainer(
     """Load a bundle and find the layer to look at; arguments and errors as `write_overlays`."""
     classifier = load_classifier(bundle_path, trust=trust)
     names, seen = classifier.task.class_names, classifier.preprocessing
-    if target is not None and target not in names:
-        hint = did_you_mean(target, names)
-        raise ModelError(f"explain-class={target}: the model has no such class.{hint} It has {listed(names)}")
+    _require_class(target, names)
     place = None if target is None else names.index(target)
     if layer is None:
         found = find_target_layer(classifier.module, seen.channels, seen.input_size)
     else:
         found = named_target_layer(classifier.module, seen.channels, seen.input_size, layer)
     return Explainer(classifier, found, place)
+
+
+def check_class(bundle_path: Path, target: str | None) -> None:
+    """Check the class that is to be explained without loading weights.
+
+    Raises:
+        ModelError: The bundle has no such class.
+    """
+    _require_class(target, read_info(bundle_directory(bundle_path)).class_names)
+
+
+def _require_class(target: str | None, names: Sequence[str]) -> None:
+    if target is not None and target not in names:
+        hint = did_you_mean(target, names)
+        raise ModelError(f"explain-class={target}: the model has no such class.{hint} It has {listed(names)}")
 
 
 def picture_files(paths: Sequence[str], directory: Path) -> list[Path]:

@@ -298,9 +298,9 @@ def _write(
 
 
 def _is_of(file: Path, info: OnnxInfo) -> bool:
-    """Whether a file holds the float network of these weights already."""
+    """Whether a file holds this very float model already: weights, preprocessing, temperature and all."""
     try:
         there = read_info(read_onnx(file), file) if file.is_file() else None
     except ModelError:
         return False
-    return there is not None and (there.source_sha256, there.quantization) == (info.source_sha256, None)
+    return there is not None and there == replace(info, quantization=None)
