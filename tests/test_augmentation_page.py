@@ -27,4 +27,8 @@ def test_every_operation_that_can_be_shown_has_a_picture(builder):
     shown = {Path(path).stem for path in re.findall(r"\]\((pictures/\S+)\)", page)}
     wanted = {type(each).__name__ for each in builder.operations() if not isinstance(each, builder.NOT_SHOWN)}
     assert shown == wanted
-    assert shown == {path.stem for path in (DOCS / "pictures").glob("*.jpg")}
+
+
+def test_every_picture_is_on_a_page():
+    pages = "".join(page.read_text(encoding="utf-8") for page in DOCS.glob("*.md"))
+    assert set(re.findall(r"\(pictures/(\S+)\)", pages)) == {path.name for path in (DOCS / "pictures").iterdir()}

@@ -10,6 +10,7 @@ from vernier.config.base import Section
 from vernier.config.duration import Duration
 from vernier.config.fields import bare, members
 from vernier.config.operations.base import epochs_rise
+from vernier.config.quantize import read_calibration
 from vernier.config.root import Config
 from vernier.config.types import in_order
 
@@ -66,8 +67,10 @@ def values(annotation: Any, metadata: Any = ()) -> st.SearchStrategy[Any]:
         return st.one_of([values(member) for member in members(annotation)])
     extras = [*getattr(annotation, "__metadata__", ()), *metadata]
     limits = [limit for extra in extras for limit in (extra.metadata if isinstance(extra, FieldInfo) else [extra])]
-    strategy = _bare(bare(annotation), limits)
     checked_by = [getattr(limit, "func", None) for limit in limits]
+    if read_calibration in checked_by:
+        return st.integers(1) | st.floats(0, 1, exclude_min=True) | text.filter(bool)
+    strategy = _bare(bare(annotation), limits)
     if epochs_rise in checked_by:
         return strategy.map(lambda pairs: [list(pair) for pair in sorted(dict(pairs).items())])
     return strategy.map(sorted) if in_order in checked_by else strategy

@@ -27,7 +27,12 @@ class FinetuneConfig(Section):
     """Images a step."""
 
 
-def _calibration(value: object) -> object:
+def read_calibration(value: object) -> object:
+    """An int from 1, a float above 0 and up to 1, or a text.
+
+    Raises:
+        ValueError: Anything else.
+    """
     plain = plain_value(value)
     right = {int: lambda: plain >= 1, float: lambda: 0 < plain <= 1, str: lambda: plain != ""}
     if type(plain) not in right or not right[type(plain)]():
@@ -37,9 +42,9 @@ def _calibration(value: object) -> object:
 
 Calibration = Annotated[
     Any,
-    BeforeValidator(_calibration),
+    BeforeValidator(read_calibration),
     Words("a number of images, a share of them above 0 and at most 1, a directory of images, or random"),
-    WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "minLength": 1}]}),
+    WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string"}]}),
 ]
 """Which images calibrate: an int, a float or a str."""
 
