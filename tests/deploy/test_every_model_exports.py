@@ -9,6 +9,7 @@ from torch import nn
 from vernier.config.model import ModelConfig
 from vernier.config.quantize import QuantizeConfig
 from vernier.deploy.export.network import export_network
+from vernier.models.catalog import find_rows
 from vernier.models.providers import build_model, make_architecture
 from vernier.models.settle import settle_model
 
@@ -41,7 +42,24 @@ SLOW = [
     ({"name": "mobilenetv2_050", "algebra": {"name": "complex", "input": "learned", "output": "norm"}}, 32, 3),
     ({"name": "resnet18", "head": [{"name": "batchnorm"}, {"name": "linear", "features": 8}]}, 32, 3),
 ]
+SLOW += [
+    *(({"name": f"EfficientNetB{number}"}, 64, 3) for number in (1, 2, 4, 5, 6, 7)),
+    ({"name": "ResNet152"}, 32, 3),
+    *(({"name": f"resnet{depth}_cifar"}, 16, 3) for depth in (32, 44, 56)),
+    ({"name": "resnet_cifar", "depth": 14}, 16, 3),
+    *(({"name": f"st_resnet{depth}"}, 32, 3) for depth in (20, 32)),
+    ({"name": "st_resnet", "depth": 8}, 32, 3),
+    ({"name": "nasnet_large"}, 64, 3),
+    ({"name": "wide_resnet"}, 16, 3),
+    ({"name": "wide_resnet28_10"}, 16, 3),
+]
 CASES = [*FAST, *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW)]
+
+
+def test_every_network_of_the_zoo_is_among_them():
+    zoo = {row.name for row in find_rows("*", "zoo")}
+    cases = [case[0] for case in [*FAST, *SLOW]]
+    assert zoo <= {settle_model(ModelConfig.model_validate(case))[0].name for case in cases}
 
 
 def build(model, size, channels):
