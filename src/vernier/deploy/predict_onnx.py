@@ -57,7 +57,7 @@ class OnnxModel:
             sizes = " and the model takes images of ".join(
                 f"{height} x {width}" for height, width in (size, self.image_size)
             )
-            raise UnfitImageError(f"is {sizes} (height x width) only; export it with export.image_size=null")
+            raise UnfitImageError(f"is {sizes} (height x width) only; export it with export.image_size=dynamic")
         return self.classifier.image_logits(image)
 
     def probabilities(self, prepared: Sequence[np.ndarray]) -> np.ndarray:
@@ -81,7 +81,7 @@ def open_onnx(path: Path, info: OnnxInfo | None = None) -> OnnxModel:
     classifier = load_onnx(path, info)
     batch, *sizes = classifier.session.get_inputs()[0].shape
     if isinstance(batch, int) and batch != 1:
-        raise ModelError(f"{path}: takes {batch} images at once; export it with export.batch_size=1, or null")
+        raise ModelError(f"{path}: takes {batch} images at once; export it with export.batch_size=1, or dynamic")
     if classifier.info.kind == "network":
         return OnnxModel(classifier, None)
     height, width = sizes[:2] if classifier.info.layout == "nhwc" else sizes[1:]
