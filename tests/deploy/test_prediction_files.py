@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import os
 
 import numpy as np
 import pytest
@@ -22,6 +23,13 @@ COLUMNS = Columns.of(ANSWERING, probabilities=True)
 PLAIN = Columns.of(Answering(make_task("multiclass", CLASSES)), probabilities=False)
 
 
+FILE_NAMES = st.one_of(
+    st.text(st.characters(codec="utf-8", exclude_characters="\r\0")),
+    st.binary().map(os.fsdecode).filter(lambda name: not {"\r", "\0"} & set(name)),
+)
+"""Text, and bytes that are none: the system gives these as lone surrogates."""
+
+
 def _rows(count=3):
     values = np.random.default_rng(0).dirichlet([0.3] * 3, count).astype(np.float32)
     return list(ANSWERING.answers([f"{number}.jpg" for number in range(count)], values))
@@ -35,7 +43,7 @@ def _ends_by(error, blocks):
 @given(
     st.lists(
         st.tuples(
-            st.text(st.characters(exclude_characters="\r\0")),
+            FILE_NAMES,
             st.lists(st.floats(0, 1, width=32), min_size=3, max_size=3),
         ),
         max_size=4,

@@ -14,7 +14,8 @@ from vernier.deploy.quantize.pairs import find_pairs
 from vernier.deploy.quantize.prepare import prepare_network
 from vernier.deploy.quantize.relative_change import train_changes
 from vernier.deploy.quantize.relu6 import replace_relu6
-from vernier.deploy.quantize.tracing import UNTRACEABLE, layers, trace_network
+from vernier.deploy.quantize.tracing import layers, trace_network
+from vernier.models.prefix import UNTRACEABLE
 from vernier.models.providers import build_model, make_architecture
 from vernier.models.settle import settle_model
 

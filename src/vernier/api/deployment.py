@@ -9,7 +9,7 @@ from vernier.api.configs import ConfigLike, model_config, read_config
 from vernier.api.evaluation import evaluate
 from vernier.config.checks.quantize import CHECKS as QUANTIZE_CHECKS
 from vernier.data.sources import open_source
-from vernier.deploy.predict import PredictSettings, open_model
+from vernier.deploy.predict import PredictSettings, is_onnx, open_model
 from vernier.deploy.predict import predict as predict_images
 from vernier.deploy.predict import predict_stream as stream_predictions
 from vernier.deploy.predictions import Answer, PredictResult
@@ -252,7 +252,7 @@ def benchmark_model(
     """
     from vernier.deploy.latency.benchmark import benchmark_candidates
     from vernier.deploy.latency.energy import EnergyCounter
-    from vernier.deploy.latency.models import OF_FILES, OF_NETWORKS, bundle_candidates, file_candidates, is_onnx
+    from vernier.deploy.latency.models import OF_FILES, OF_NETWORKS, bundle_candidates, file_candidates
 
     paths = [Path(model) for model in models]
     alone = len(paths) == 1 and not is_onnx(paths[0])

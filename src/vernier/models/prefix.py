@@ -21,7 +21,7 @@ from vernier.models.algebra.layout import HyperLayer
 from vernier.models.freeze import set_training_mode
 from vernier.models.head import head_modules
 
-_UNTRACEABLE = (fx.proxy.TraceError, TypeError, ValueError, AttributeError, RuntimeError, AssertionError, LookupError)
+UNTRACEABLE = (fx.proxy.TraceError, TypeError, ValueError, AttributeError, RuntimeError, AssertionError, LookupError)
 """What a network's own code makes of fx's stand-ins for tensors."""
 
 _RANDOM_FUNCTIONS = ("dropout", "rand", "bernoulli", "multinomial", "rrelu", "batch_norm")
@@ -89,7 +89,7 @@ def _split(model: nn.Module, images: Tensor, freeze_batchnorm: bool) -> _Parts |
     for inside_trained in (True, False):
         try:
             return _split_traced(model, freeze_batchnorm, inside_trained)
-        except _UNTRACEABLE as error:
+        except UNTRACEABLE as error:
             problem = f"{type(error).__name__}: {error}".splitlines()[0]
     return _split_at_head(model, images, freeze_batchnorm, problem)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, final
 
 from vernier.config.export import ExportConfig
 from vernier.deploy.footprint.constants import QUANTIZE
+from vernier.deploy.predict import is_onnx
 from vernier.errors import ModelError
 
 if TYPE_CHECKING:
@@ -62,9 +63,7 @@ def open_subject(
     """
     path = Path(named) if isinstance(named, str | Path) else None
     if path is not None and path.suffix.casefold() not in _CONFIG_ENDINGS:
-        return (
-            subject_of_file(path) if path.is_file() or path.suffix == ".onnx" else subject_of_bundle(path, trust=trust)
-        )
+        return subject_of_file(path) if path.is_file() or is_onnx(path) else subject_of_bundle(path, trust=trust)
     return subject_of_config(config(), classes, open_data)
 
 

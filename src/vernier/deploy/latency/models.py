@@ -12,6 +12,7 @@ from vernier.deploy.latency.candidates import Candidate, OnnxCandidate, TorchCan
 from vernier.deploy.onnx_classifier import open_session
 from vernier.deploy.onnx_info import OnnxInfo
 from vernier.deploy.places import default_file
+from vernier.deploy.predict import is_onnx
 from vernier.errors import ModelError
 from vernier.models.architecture import Architecture
 from vernier.models.bundle import bundle_directory, load_bundle, weights_sha256
@@ -20,11 +21,6 @@ OF_FILES = "A call takes uint8 or float images as each file does, preprocessing 
 OF_NETWORKS = "A call is the network on preprocessed float images: no decoding and no preprocessing."
 _USUAL_SIZE = (224, 224)
 _OPSET = 18
-
-
-def is_onnx(path: Path) -> bool:
-    """Whether it is an ONNX file by its name."""
-    return path.suffix == ".onnx"
 
 
 def file_candidates(files: Sequence[Path], image_size: tuple[int, int] | None) -> list[Candidate]:

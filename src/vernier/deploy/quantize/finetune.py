@@ -22,10 +22,11 @@ from vernier.deploy.quantize.fold import fold_batchnorm
 from vernier.deploy.quantize.match_means import match_means
 from vernier.deploy.quantize.processor import choose_reduce_range
 from vernier.deploy.quantize.relative_change import train_changes
-from vernier.deploy.quantize.tracing import UNTRACEABLE, trace_network
+from vernier.deploy.quantize.tracing import trace_network
 from vernier.errors import ModelError, TrainingError
 from vernier.evaluation.words import several
 from vernier.losses.distillation import Divergence, sigmoid_divergence, softmax_divergence
+from vernier.models.prefix import UNTRACEABLE
 from vernier.training.parts import build_parts, memory_format, open_dataset
 from vernier.training.resolve import resolve
 from vernier.training.runtime import make_fabric, process_settings, seed_device

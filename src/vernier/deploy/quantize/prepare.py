@@ -18,9 +18,10 @@ from vernier.deploy.quantize.fold import fold_batchnorm
 from vernier.deploy.quantize.high_bias import absorb_high_biases
 from vernier.deploy.quantize.observe import outputs_of
 from vernier.deploy.quantize.relu6 import replace_relu6
-from vernier.deploy.quantize.tracing import UNTRACEABLE, trace_network
+from vernier.deploy.quantize.tracing import trace_network
 from vernier.evaluation.inference import evaluating
 from vernier.evaluation.words import several
+from vernier.models.prefix import UNTRACEABLE
 
 Examples = Callable[[], Iterator[np.ndarray]]
 

@@ -15,6 +15,7 @@ from vernier.deploy.export.network import export_network
 from vernier.deploy.export.wrap import read_info, unwrap_network
 from vernier.deploy.foreign import describe_foreign
 from vernier.deploy.onnx_info import Kind, OnnxInfo
+from vernier.deploy.predict import is_onnx
 from vernier.errors import ModelError
 from vernier.evaluation.classifier import Classifier, load_classifier
 from vernier.models.bundle import WEIGHTS_FILE, bundle_directory
@@ -67,7 +68,7 @@ def load_subject(path: Path, config: Config, *, trust: bool) -> Subject:
         ModelError: none of them, damaged, quantized already, or of another program and settings don't say what it is.
         ConfigError: such settings don't fit the file.
     """
-    return _from_file(path, config) if path.is_file() or path.suffix == ".onnx" else _from_bundle(path, config, trust)
+    return _from_file(path, config) if path.is_file() or is_onnx(path) else _from_bundle(path, config, trust)
 
 
 def find_home(model: Path) -> Path:

@@ -12,9 +12,6 @@ from vernier.models.zoo.layers import SamePadding
 Layer = nn.Conv2d | nn.Linear
 """What holds weights that are quantized."""
 
-UNTRACEABLE = (fx.proxy.TraceError, TypeError, ValueError, AttributeError, RuntimeError, AssertionError, LookupError)
-"""What a network's own code makes of fx's stand-ins for tensors."""
-
 
 @final
 class _Tracer(fx.Tracer):
@@ -29,7 +26,7 @@ def trace_network(module: nn.Module) -> fx.GraphModule:
     """A copy of a network in eval mode, as a graph that can be rewritten.
 
     Raises:
-        One of UNTRACEABLE: its forward pass depends on values.
+        One of `prefix.UNTRACEABLE`: its forward pass depends on values.
     """
     network = copy.deepcopy(module).eval()
     return fx.GraphModule(network, _Tracer().trace(network)).eval()
